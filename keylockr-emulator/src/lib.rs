@@ -1,1 +1,4 @@
 //! keylockr-emulator
+
+#[cfg(feature = "conformance")]
+pub mod conformance;

@@ -1,0 +1,5 @@
+//! Fault injection.
+
+mod kind;
+
+pub use kind::{DropWhen, Fault, FaultKind};

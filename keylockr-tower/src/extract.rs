@@ -1,0 +1,74 @@
+//! The extractors for axum.
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::request::Parts;
+use keylockr_login::Refusal;
+
+use crate::{
+    handle::Handle,
+    rejection::UserRejection,
+    user::{Account, User, resolve, resolve_account},
+};
+
+impl<S: Send + Sync> FromRequestParts<S> for User {
+    type Rejection = UserRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, UserRejection> {
+        resolve(parts)
+            .await?
+            .ok_or_else(|| refused(parts, Refusal::SignedOut))
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for User {
+    type Rejection = UserRejection;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _state: &S,
+    ) -> Result<Option<Self>, UserRejection> {
+        resolve(parts).await
+    }
+}
+
+impl<S, T> FromRequestParts<S> for Account<T>
+where
+    S: Send + Sync,
+    T: Clone + Send + Sync + 'static,
+{
+    type Rejection = UserRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, UserRejection> {
+        if let Some(account) = resolve_account(parts).await? {
+            return Ok(account);
+        }
+        let refusal = match resolve(parts).await? {
+            Some(_) => Refusal::Forbidden,
+            None => Refusal::SignedOut,
+        };
+        Err(refused(parts, refusal))
+    }
+}
+
+impl<S, T> OptionalFromRequestParts<S> for Account<T>
+where
+    S: Send + Sync,
+    T: Clone + Send + Sync + 'static,
+{
+    type Rejection = UserRejection;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _state: &S,
+    ) -> Result<Option<Self>, UserRejection> {
+        resolve_account(parts).await
+    }
+}
+
+/// The rejection where a user is required and there is none who may pass.
+fn refused(parts: &Parts, refusal: Refusal) -> UserRejection {
+    match Handle::of(&parts.extensions) {
+        Ok(handle) => UserRejection::new(refusal, handle.asker(parts)),
+        Err(missing) => missing.into(),
+    }
+}

@@ -1,0 +1,74 @@
+//! [`KeyLockrLayer`]: the session layer and KeyLockr's handle, stacked the one way that works.
+
+use std::task::{Context, Poll};
+
+use http::Request;
+use keylockr_login::KeyLockr;
+use tower_layer::Layer;
+use tower_service::Service;
+use tower_sessions::Session;
+
+use crate::{handle::Handle, session::TowerSession};
+
+/// Puts KeyLockr into every request, inside the session layer that it is given.
+///
+/// `L` is a `tower-sessions` 0.14 layer over any store. It is *composed*, not stacked beside:
+/// there is no order to get wrong, and no second session layer is to be added. Nothing touches the
+/// store until a guard, an extractor or a login route asks who is there; the response future is
+/// the session layer's own.
+///
+/// Put it outermost of everything that asks: in axum with `Router::layer`, after the routes.
+#[derive(Clone, Debug)]
+pub struct KeyLockrLayer<L> {
+    keylockr: KeyLockr,
+    sessions: L,
+}
+
+impl<L> KeyLockrLayer<L> {
+    /// Joins the login service and the session layer.
+    pub fn new(keylockr: KeyLockr, sessions: L) -> Self {
+        Self { keylockr, sessions }
+    }
+}
+
+impl<S, L: Layer<KeyLockrService<S>>> Layer<S> for KeyLockrLayer<L> {
+    type Service = L::Service;
+
+    fn layer(&self, inner: S) -> L::Service {
+        self.sessions.layer(KeyLockrService {
+            inner,
+            keylockr: self.keylockr.clone(),
+        })
+    }
+}
+
+/// The service inside the session layer of a [`KeyLockrLayer`]: adds the handle to the request.
+#[derive(Clone, Debug)]
+pub struct KeyLockrService<S> {
+    inner: S,
+    keylockr: KeyLockr,
+}
+
+impl<S, B> Service<Request<B>> for KeyLockrService<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        let session = request
+            .extensions()
+            .get::<Session>()
+            .cloned()
+            .map(TowerSession::new);
+        let handle = Handle::new(self.keylockr.clone(), session);
+        request.extensions_mut().insert(handle);
+        self.inner.call(request)
+    }
+}

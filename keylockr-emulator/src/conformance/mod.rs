@@ -18,7 +18,26 @@
     reason = "a check fails by panicking, like any test"
 )]
 
+pub mod admission;
+pub mod agent;
+pub mod bad_service;
+pub mod binding;
+pub mod finish;
+pub mod guard;
+pub mod html;
+pub mod media;
+pub mod next;
+pub mod page;
+pub mod progress;
+pub mod revocation;
+pub mod same_origin;
+pub mod service;
+pub mod service_faults;
+pub mod session;
 mod setup;
+pub mod stage;
+pub mod start;
+pub mod store_faults;
 
 use std::future::Future;
 use std::time::Duration;
@@ -47,7 +66,120 @@ pub fn run(check: impl Future<Output = ()>) {
 #[macro_export]
 macro_rules! conformance_suite {
     ($adapter:expr) => {
-        $crate::conformance_tests! { $adapter; }
+        $crate::conformance_tests! { $adapter;
+            start {
+                sign_in_page_starts_an_attempt,
+                sign_in_page_shows_the_named_attempt,
+                sign_in_page_sends_signed_in_users_on,
+                start_answers_the_attempt,
+                start_without_body_is_json,
+                start_takes_forms,
+                start_over_the_limit,
+                start_when_full,
+                start_without_keylockr,
+                qr_code_is_this_browsers,
+                binding_cookie_flags,
+            }
+            progress {
+                events_tell_every_change,
+                events_without_an_attempt_end_with_none,
+                events_tell_how_it_ended,
+                status_tells_the_state,
+                newest_attempt_is_meant_without_a_handle,
+                one_event_stream_for_an_attempt,
+                attempt_expires,
+                approved_attempt_expires,
+            }
+            finish {
+                finish_answers_the_user,
+                finish_sends_forms_on,
+                finish_refusals,
+                finish_is_single_use,
+                twenty_finishes_one_session,
+                status_is_safe,
+                cancel_gives_up,
+                late_approval_ignored,
+                logout_answers,
+            }
+            binding {
+                status_without_cookie_never_finishes,
+                status_with_other_cookie_never_finishes,
+                foreign_and_unknown_attempt_look_alike,
+                fifth_attempt_replaces_the_oldest,
+                other_tabs_end_as_signed_in,
+            }
+            session {
+                session_id_rotates_at_finish,
+                planted_session_never_authenticates,
+                posted_identity_is_ignored,
+                relogin_switches_user_cleanly,
+                session_cookie_flags,
+                logout_kills_on_server,
+                logout_deletes_the_connection,
+                session_limits,
+            }
+            same_origin {
+                cross_origin_matrix,
+                host_and_forwarded_are_ignored,
+            }
+            next {
+                next_payloads,
+                next_is_fixed_at_the_start,
+                guard_keeps_the_address,
+            }
+            media {
+                wrong_methods_are_refused,
+                wrong_content_types_are_refused,
+                malformed_bodies_are_refused,
+                long_bodies_are_refused,
+                errors_are_pages_for_pages,
+            }
+            page {
+                page_headers,
+                attempt_not_created_by_prefetch_or_subresource,
+                page_works_without_script,
+                foreign_text_is_neutralised,
+            }
+            guard {
+                guard_answers,
+                public_page_knows_its_visitor,
+                damaged_session_cookies_are_nobody,
+            }
+            admission {
+                admit_hook_can_refuse,
+                admit_hook_may_be_unable_to_tell,
+                account_of_the_admit_hook,
+                trusted_proxy_parsing,
+                flood_leaves_honest_login_working,
+                status_polls_are_limited,
+            }
+            revocation {
+                app_deleted_ends_sessions,
+                revoked_before_finish,
+                recheck_no_ends_sessions,
+                recheck_failure_ends_after_grace,
+            }
+            store_faults {
+                store_down_before_start,
+                store_down_at_approval,
+                store_down_at_finish,
+                store_down_at_status,
+                store_down_in_a_session,
+                store_flapping,
+            }
+            service_faults {
+                service_unreachable_at_start,
+                service_gone_while_waiting,
+                harmless_frames_cost_nothing,
+                damaged_results_sign_nobody_in,
+                verify_is_asked_again,
+                altered_appdata_results_sign_nobody_in,
+                denial_is_final,
+                keys_rotated_mid_login,
+                weak_server_keys_start_nothing,
+                graceful_stop_with_open_streams,
+            }
+        }
     };
 }
 
@@ -63,4 +195,42 @@ macro_rules! conformance_tests {
             }
         )*)*
     };
+}
+
+#[cfg(test)]
+mod tests {
+    /// A check that is written but not listed would never run.
+    #[test]
+    fn every_check_is_in_the_suite() {
+        let list = include_str!("mod.rs");
+        let sources = [
+            include_str!("admission.rs"),
+            include_str!("binding.rs"),
+            include_str!("finish.rs"),
+            include_str!("guard.rs"),
+            include_str!("media.rs"),
+            include_str!("next.rs"),
+            include_str!("page.rs"),
+            include_str!("progress.rs"),
+            include_str!("revocation.rs"),
+            include_str!("same_origin.rs"),
+            include_str!("service_faults.rs"),
+            include_str!("session.rs"),
+            include_str!("start.rs"),
+            include_str!("store_faults.rs"),
+        ];
+        let checks = sources.into_iter().flat_map(str::lines).filter_map(|line| {
+            line.strip_prefix("pub async fn ")?
+                .split_once("(adapter: impl Adapter)")
+        });
+        let mut count = 0;
+        for (name, _) in checks {
+            count += 1;
+            assert!(
+                list.contains(&format!("                {name},\n")),
+                "{name} is not listed"
+            );
+        }
+        assert!(count > 70, "{count}");
+    }
 }

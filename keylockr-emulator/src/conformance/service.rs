@@ -1,0 +1,94 @@
+//! The service and the phones, as the checks move them.
+
+use crate::{Connection, Emulator, Fault, Pending};
+
+/// An emulator whose refusals are a check's mistake.
+#[derive(Debug)]
+pub struct Service(Emulator);
+
+impl Service {
+    /// Starts one on free loopback ports, without a limit on handshakes.
+    pub async fn start() -> Self {
+        let started = Emulator::builder().handshake_limit(0).start().await;
+        Self(started.expect("an emulator on loopback"))
+    }
+
+    /// Its API's origin.
+    #[must_use]
+    pub fn api(&self) -> String {
+        self.0.api()
+    }
+
+    /// Attempts that no phone has answered, oldest first.
+    #[must_use]
+    pub fn pending(&self) -> Vec<Pending> {
+        self.0.pending()
+    }
+
+    /// All connections, revoked ones included.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Connection> {
+        self.0.connections()
+    }
+
+    /// The user's phone approves: the connection's id and the user's SafeID.
+    #[track_caller]
+    pub fn approve(&self, tmp_id: &str, user: &str) -> (String, String) {
+        let approve = crate::Approve {
+            tmp_id: tmp_id.to_owned(),
+            user: Some(user.to_owned()),
+            ..crate::Approve::default()
+        };
+        let approved = self.0.approve(approve).expect("an attempt to approve");
+        (approved.app_id, approved.safe_id)
+    }
+
+    /// A phone refuses.
+    #[track_caller]
+    pub fn deny(&self, tmp_id: &str) {
+        self.0.deny(tmp_id).expect("an attempt to deny");
+    }
+
+    /// The user ends the connection on the phone.
+    #[track_caller]
+    pub fn revoke(&self, app_id: &str) {
+        self.0.revoke(app_id).expect("a connection to revoke");
+    }
+
+    /// Adds a user.
+    #[track_caller]
+    pub fn create_user(&self, user: &str, nickname: &str) {
+        self.0
+            .create_user(user, Some(nickname))
+            .expect("a new user");
+    }
+
+    /// What the service calls the user.
+    #[track_caller]
+    #[must_use]
+    pub fn nickname(&self, user: &str) -> String {
+        let mut users = self.0.users().into_iter();
+        users
+            .find(|own| own.user == user)
+            .expect("a known user")
+            .nickname
+    }
+
+    /// Sets a fault.
+    #[track_caller]
+    pub fn fault(&self, fault: impl Into<Fault>) {
+        self.0
+            .fault(fault)
+            .expect("a fault that the emulator knows");
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        self.0.clear_faults();
+    }
+
+    /// New keys of the service.
+    pub fn rotate_keys(&self) {
+        self.0.rotate_keys();
+    }
+}

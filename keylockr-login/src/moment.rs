@@ -1,0 +1,87 @@
+//! The service's own time axis.
+
+use std::time::Duration;
+
+use keylockr_proto::{Now, UnixTime};
+use serde::{Deserialize, Serialize};
+
+/// A moment in milliseconds since 1970: what sessions, attempts and revocations are dated with.
+///
+/// The axis is fixed when the service is built, by the calendar clock of that moment, and carried on
+/// by the monotonic clock alone. Neither a step of the machine's clock nor a lying service can end a
+/// session early or keep it alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// From a count of milliseconds.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// The count of milliseconds.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// Later by `duration`.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
+    }
+
+    /// From `earlier` to here; zero when it is not earlier.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// In whole seconds.
+    #[must_use]
+    pub const fn unix(self) -> UnixTime {
+        UnixTime::from_secs(self.0 / 1_000)
+    }
+}
+
+/// Where the axis of this process begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Axis {
+    origin: Moment,
+}
+
+impl Axis {
+    pub(crate) fn fixed_at(now: Now) -> Self {
+        let unix = now.unix.as_secs().saturating_mul(1_000);
+        Self {
+            origin: Moment(unix.saturating_sub(millis(now.elapsed))),
+        }
+    }
+
+    pub(crate) fn at(self, now: Now) -> Moment {
+        self.origin.after(now.elapsed)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_axis_follows_the_monotonic_clock_alone() {
+        let at = |elapsed_ms, unix| {
+            Now::new(Duration::from_millis(elapsed_ms), UnixTime::from_secs(unix))
+        };
+        let axis = Axis::fixed_at(at(2_500, 1_000));
+        assert_eq!(axis.at(at(2_500, 1_000)), Moment(1_000_000));
+        // The service's clock jumps by a day: nothing happens here.
+        assert_eq!(axis.at(at(3_750, 87_400)), Moment(1_001_250));
+        assert_eq!(Moment(5).since(Moment(7)), Duration::ZERO);
+    }
+}

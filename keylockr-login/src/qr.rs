@@ -1,0 +1,95 @@
+//! The code as a picture.
+//!
+//! Dark modules on a white plate with the four-module quiet zone around, whatever the page's colours.
+
+use keylockr_proto::QrUri;
+use qrcode::{Color, EcLevel, QrCode};
+
+/// Modules of white on every side; scanners count on it.
+const QUIET: usize = 4;
+
+/// The text is too long for a code, which a QR text of K 7.6 never is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the text does not fit into a code")]
+pub struct TooLong;
+
+/// The code as SVG: one plate and one path, crisp at every size, without any style.
+///
+/// # Errors
+/// The text does not fit.
+pub fn svg(uri: &QrUri) -> Result<String, TooLong> {
+    svg_of(uri.as_str())
+}
+
+/// The code as PNG in black and white, `scale` pixels a module.
+///
+/// # Errors
+/// The text does not fit, or the picture would be absurdly large.
+pub fn png(uri: &QrUri, scale: u32) -> Result<Vec<u8>, TooLong> {
+    let code = encode(uri.as_str())?;
+    let scale = usize::try_from(scale.clamp(1, 32)).map_err(|_| TooLong)?;
+    let side = (code.width() + 2 * QUIET) * scale;
+    let mut rows = Vec::new();
+    for y in 0..side {
+        let mut row = vec![0u8; side.div_ceil(8)];
+        for x in 0..side {
+            if !is_dark(&code, x / scale, y / scale)
+                && let Some(byte) = row.get_mut(x / 8)
+            {
+                *byte |= 0x80 >> (x % 8);
+            }
+        }
+        rows.extend_from_slice(&row);
+    }
+    let side = u32::try_from(side).map_err(|_| TooLong)?;
+    let mut picture = Vec::new();
+    let mut encoder = png::Encoder::new(&mut picture, side, side);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::One);
+    encoder
+        .write_header()
+        .and_then(|mut writer| writer.write_image_data(&rows))
+        .map_err(|_| TooLong)?;
+    Ok(picture)
+}
+
+pub(crate) fn svg_of(text: &str) -> Result<String, TooLong> {
+    use std::fmt::Write as _;
+
+    let code = encode(text)?;
+    let side = code.width() + 2 * QUIET;
+    let mut path = String::new();
+    for y in 0..side {
+        let mut x = 0;
+        while x < side {
+            let run = (x..side).take_while(|x| is_dark(&code, *x, y)).count();
+            if run > 0 {
+                // Writing to a string does not fail.
+                let _ = write!(path, "M{x} {y}h{run}v1h-{run}z");
+            }
+            x += run.max(1);
+        }
+    }
+    Ok(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" \
+         shape-rendering=\"crispEdges\"><rect width=\"{side}\" height=\"{side}\" fill=\"#fff\"/>\
+         <path fill=\"#000\" d=\"{path}\"/></svg>"
+    ))
+}
+
+fn encode(text: &str) -> Result<QrCode, TooLong> {
+    QrCode::with_error_correction_level(text, EcLevel::M).map_err(|_| TooLong)
+}
+
+/// Whether the module at this place of the whole plate is dark.
+fn is_dark(code: &QrCode, x: usize, y: usize) -> bool {
+    let inside = |place: usize| {
+        place
+            .checked_sub(QUIET)
+            .filter(|place| *place < code.width())
+    };
+    match (inside(x), inside(y)) {
+        (Some(x), Some(y)) => code[(x, y)] == Color::Dark,
+        _ => false,
+    }
+}

@@ -1,0 +1,260 @@
+//! Refusal to status, text and body: the one table, used by every adapter.
+
+use serde_json::json;
+
+use crate::{answer::Answer, return_to::ReturnTo};
+
+/// Why a request is refused. The texts are ours alone: nothing of a peer's message is ever in one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Nobody is signed in: 401, or for a page 303 to the sign-in page.
+    SignedOut,
+    /// Somebody is signed in, and may not: 403.
+    Forbidden,
+    /// A POST that is not provably from our own pages: 403.
+    CrossOrigin,
+    /// The attempt is not this browser's, or there is none: 403.
+    ForeignAttempt,
+    /// The application's hook does not let this person in: 403.
+    NotAdmitted,
+    /// No such route: 404.
+    NotFound,
+    /// No code can be shown: 404.
+    NoCode,
+    /// The route has other methods: 405.
+    MethodNotAllowed {
+        /// The value of the `Allow` header.
+        allow: &'static str,
+    },
+    /// The body did not arrive in time: 408.
+    BodyTimedOut,
+    /// The attempt is not approved yet: 409.
+    NotDone,
+    /// The attempt is used or has ended: 410.
+    AttemptEnded,
+    /// The body is too large: 413.
+    TooLarge,
+    /// The body is neither JSON nor a form: 415.
+    WrongType,
+    /// The body cannot be read: 400.
+    Malformed,
+    /// Too many requests from one address, or for one attempt: 429.
+    TooMany {
+        /// Seconds until it is worth trying again.
+        retry_after: u32,
+    },
+    /// As many attempts as there may be at once: 503.
+    Full {
+        /// Seconds until it is worth trying again.
+        retry_after: u32,
+    },
+    /// KeyLockr cannot be reached: 503.
+    ServiceUnavailable {
+        /// Seconds until it is worth trying again.
+        retry_after: u32,
+    },
+    /// A store cannot be asked: 503, never "signed out".
+    StoreUnavailable,
+    /// A predicate or hook of the application cannot tell: 503.
+    CannotTell,
+    /// The layer that belongs around the routes is missing: 500.
+    LayerMissing,
+}
+
+impl Refusal {
+    /// One of each, for tests and documentation of an application's own answers.
+    pub const ALL: &'static [Self] = &[
+        Self::SignedOut,
+        Self::Forbidden,
+        Self::CrossOrigin,
+        Self::ForeignAttempt,
+        Self::NotAdmitted,
+        Self::NotFound,
+        Self::NoCode,
+        Self::MethodNotAllowed { allow: "POST" },
+        Self::BodyTimedOut,
+        Self::NotDone,
+        Self::AttemptEnded,
+        Self::TooLarge,
+        Self::WrongType,
+        Self::Malformed,
+        Self::TooMany { retry_after: 6 },
+        Self::Full { retry_after: 10 },
+        Self::ServiceUnavailable { retry_after: 5 },
+        Self::StoreUnavailable,
+        Self::CannotTell,
+        Self::LayerMissing,
+    ];
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.row().0
+    }
+
+    /// A stable word for programs and logs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.row().1
+    }
+
+    /// One public sentence.
+    #[must_use]
+    pub const fn text(&self) -> &'static str {
+        self.row().2
+    }
+
+    /// Seconds for `Retry-After`, with every 429 and 503.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::TooMany { retry_after }
+            | Self::Full { retry_after }
+            | Self::ServiceUnavailable { retry_after } => Some(*retry_after),
+            Self::StoreUnavailable | Self::CannotTell => Some(5),
+            _ => None,
+        }
+    }
+
+    const fn row(&self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::SignedOut => (401, "signed_out", "Sign in first."),
+            Self::Forbidden => (403, "forbidden", "You may not do this."),
+            Self::CrossOrigin => (
+                403,
+                "cross_origin",
+                "This request did not come from this site's own pages.",
+            ),
+            Self::ForeignAttempt => (
+                403,
+                "foreign_attempt",
+                "This browser has no such sign-in attempt.",
+            ),
+            Self::NotAdmitted => (403, "not_admitted", "You may not sign in here."),
+            Self::NotFound => (404, "not_found", "There is nothing here."),
+            Self::NoCode => (404, "no_code", "There is no code to show."),
+            Self::MethodNotAllowed { .. } => (
+                405,
+                "method_not_allowed",
+                "This address does not answer that method.",
+            ),
+            Self::BodyTimedOut => (408, "body_timed_out", "The request took too long."),
+            Self::NotDone => (409, "not_done", "The sign-in is not approved yet."),
+            Self::AttemptEnded => (
+                410,
+                "attempt_ended",
+                "This sign-in attempt is over. Start a new one.",
+            ),
+            Self::TooLarge => (413, "too_large", "The request is too large."),
+            Self::WrongType => (415, "wrong_type", "Send JSON or a form."),
+            Self::Malformed => (400, "malformed", "The request cannot be read."),
+            Self::TooMany { .. } => (429, "too_many", "Too many requests. Wait a moment."),
+            Self::Full { .. } => (
+                503,
+                "full",
+                "Too many people are signing in right now. Wait a moment.",
+            ),
+            Self::ServiceUnavailable { .. } => (
+                503,
+                "service_unavailable",
+                "KeyLockr cannot be reached right now. Nothing was changed.",
+            ),
+            Self::StoreUnavailable => (
+                503,
+                "store_unavailable",
+                "This site cannot look that up right now. Nothing was changed.",
+            ),
+            Self::CannotTell => (
+                503,
+                "cannot_tell",
+                "This site cannot decide that right now. Nothing was changed.",
+            ),
+            Self::LayerMissing => (
+                500,
+                "layer_missing",
+                "This site is not set up for signing in.",
+            ),
+        }
+    }
+
+    /// The answer in its plain form; [`KeyLockr::refuse`](crate::KeyLockr::refuse) gives it the
+    /// site's look.
+    ///
+    /// `login` is where the login routes are mounted, if known, and `next` the local path that a
+    /// signed-out person wanted.
+    #[must_use]
+    pub fn to_answer(&self, wants_page: bool, login: Option<&str>, next: &str) -> Answer {
+        if let (Self::SignedOut, true, Some(login)) = (self, wants_page, login) {
+            return self.finish(Answer::see_other(sign_in_address(login, next)));
+        }
+        let answer = if wants_page {
+            Answer::with_body(self.status(), "text/html; charset=utf-8", self.plain_page()).header(
+                "content-security-policy",
+                "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+            )
+        } else {
+            self.problem(login)
+        };
+        self.finish(answer)
+    }
+
+    /// RFC 9457.
+    fn problem(&self, login: Option<&str>) -> Answer {
+        let mut problem = json!({
+            "type": format!("urn:keylockr:{}", self.code().replace('_', "-")),
+            "title": self.text(),
+            "status": self.status(),
+            "code": self.code(),
+        });
+        if let (Self::SignedOut, Some(login), Some(members)) =
+            (self, login, problem.as_object_mut())
+        {
+            members.insert("login".to_owned(), login.into());
+        }
+        Answer::with_body(
+            self.status(),
+            "application/problem+json",
+            problem.to_string(),
+        )
+    }
+
+    fn plain_page(&self) -> String {
+        let text = self.text();
+        format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{text}</title>\
+             <meta name=\"viewport\" content=\"width=device-width\"><p>{text}</p></html>"
+        )
+    }
+
+    /// What every refusal carries, however its body looks.
+    pub(crate) fn finish(self, answer: Answer) -> Answer {
+        let mut answer = answer.private();
+        if let Some(seconds) = self.retry_after() {
+            answer = answer.header("retry-after", seconds.to_string());
+        }
+        if let Self::MethodNotAllowed { allow } = self {
+            answer = answer.header("allow", allow);
+        }
+        answer.refusal = Some(self);
+        answer
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// The sign-in page under `login`, which leads back to `next`.
+pub(crate) fn sign_in_address(login: &str, next: &str) -> String {
+    let next = ReturnTo::parse(next);
+    if next.is_home() {
+        login.to_owned()
+    } else {
+        format!("{login}?next={}", next.as_query_value())
+    }
+}

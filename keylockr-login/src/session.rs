@@ -1,0 +1,37 @@
+//! The HTTP session as an adapter provides it.
+
+use std::future::Future;
+
+use crate::record::SessionRecord;
+
+/// The key under which the [`SessionRecord`] stands in the session.
+pub const SESSION_KEY: &str = "keylockr";
+
+/// One request's HTTP session, implemented by the adapters over their framework's session crate.
+///
+/// The futures carry no `Send` bound, for single-threaded frameworks; where the implementation's
+/// futures are `Send`, so is everything that awaits them. Every wait is bounded by the caller.
+pub trait HttpSession {
+    /// The record in the session; `None` also where something stands there that cannot be read.
+    fn read(&self) -> impl Future<Output = Result<Option<SessionRecord>, SessionUnavailable>>;
+
+    /// Begins a signed-in session: a new id, under which nothing but `record` and the entries named
+    /// in `carry` is kept, and the old id dead in the store. Returns when that is stored.
+    fn sign_in(
+        &self,
+        record: &SessionRecord,
+        carry: &[String],
+    ) -> impl Future<Output = Result<(), SessionUnavailable>>;
+
+    /// Replaces the record in the session and leaves everything else alone.
+    fn write(&self, record: &SessionRecord)
+    -> impl Future<Output = Result<(), SessionUnavailable>>;
+
+    /// Ends the session; its id is dead in the store. Fine when there was none.
+    fn sign_out(&self) -> impl Future<Output = Result<(), SessionUnavailable>>;
+}
+
+/// The session store could not be asked. Says nothing about whether somebody is signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the session store does not answer")]
+pub struct SessionUnavailable;

@@ -14,6 +14,9 @@ mod handshake;
 mod id;
 mod json;
 mod keys;
+mod line;
+pub mod link;
+pub mod login;
 mod msgpack;
 mod primitives;
 mod push;
@@ -40,6 +43,7 @@ pub use id::{
 pub use keys::{
     BoxPublic, BoxSecret, ClientKeys, KeyLifetime, ServerKeys, SharedKey, SignPublic, SignSecret,
 };
+pub use line::{Counters, ReplayVerdict};
 pub use msgpack::{ArrayView, Document, MapView, Value, View};
 pub use push::{AuthOutcome, AuthResult, Capabilities, Grant, Push};
 pub use record::{DataNonce, FixedNonceWrites, RecordCodec, RecordLayout};

@@ -104,7 +104,7 @@ impl Page {
         if page.texts.is_empty() {
             page.texts.push(Texts::english());
         }
-        let style = format!("{STYLE}{}", page.theme.css());
+        let style = format!("{}{}", compact(STYLE), page.theme.css());
         let also = |source: &Option<Source>| match source.as_ref().and_then(Source::origin) {
             Some(origin) => format!(" {origin}"),
             None => String::new(),
@@ -117,10 +117,7 @@ impl Page {
         );
         Compiled {
             style: Asset::new("text/css; charset=utf-8", style.into()),
-            script: Asset::new(
-                "text/javascript; charset=utf-8",
-                Bytes::from_static(SCRIPT.as_bytes()),
-            ),
+            script: Asset::new("text/javascript; charset=utf-8", compact(SCRIPT).into()),
             csp,
             page,
         }
@@ -324,6 +321,16 @@ impl Compiled {
             logo: self.page.logo.as_ref().map(|source| source.0.as_str()),
         }
     }
+}
+
+/// Drops what only readers of the source need: indentation, empty lines, lines of comment. Neither
+/// file has a text that runs over several lines.
+fn compact(source: &str) -> String {
+    let lines = source.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
+    lines.fold(String::with_capacity(source.len()), |out, line| {
+        out + line + "\n"
+    })
 }
 
 /// A file that the page needs.

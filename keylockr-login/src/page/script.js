@@ -175,6 +175,13 @@
         deaf = 0;
         receive(JSON.parse(event.data));
       });
+      // The same attempt is shown elsewhere, and its stream is there now: a look now and then will do.
+      mine.addEventListener("replaced", () => {
+        if (mine !== stream) return;
+        hush();
+        deaf = Infinity;
+        later(POLL);
+      });
       mine.addEventListener("error", () => {
         if (mine !== stream) return;
         heard = false;
@@ -193,19 +200,26 @@
     pollTimer = setTimeout(poll, ms);
   }
 
+  /** The status object, or nothing where there is no answer. */
+  async function ask() {
+    try {
+      const answer = await fetch(route("status"), { credentials: "same-origin", cache: "no-store" });
+      return answer.ok ? await answer.json() : null;
+    } catch {
+      return null;
+    }
+  }
+
   async function poll() {
     clearTimeout(pollTimer);
     const mine = attempt;
-    try {
-      const answer = await fetch(route("status"), { credentials: "same-origin", cache: "no-store" });
-      if (!answer.ok) throw answer;
-      const status = await answer.json();
-      if (mine !== attempt) return;
+    const status = await ask();
+    if (mine !== attempt) return;
+    if (status) {
       failures = 0;
       receive(status);
       if (isLive() && !stream && window.EventSource && deaf < 3) return listen();
-    } catch {
-      if (mine !== attempt) return;
+    } else {
       failures += 1;
       if (failures > 1 && isLive()) say("status", texts.offline);
     }
@@ -236,7 +250,7 @@
   function forgotten() {
     if (known) return expire();
     hush();
-    show("failed", "cookies");
+    show("failed", "foreign_attempt");
   }
 
   async function connected() {
@@ -353,12 +367,19 @@
     show("authorized");
     let unsure = false; // an answer got lost: the session may exist
     for (let pause = 1000; ; pause *= 2) {
+      let answer;
       try {
-        const answer = await post(route("finish"));
+        answer = await post(route("finish"));
         const body = await answer.json().catch(() => ({}));
-        if (answer.ok) return signedIn(body);
-        if (answer.status === 410 && unsure) return signedIn(body);
-        if (answer.status < 500 && answer.status !== 429) return refused(answer.status, body);
+        if (answer.ok || (answer.status === 410 && unsure)) return signedIn(body);
+        // The attempt knows better than the answer why it is not to be.
+        const now = await ask();
+        finishing = false;
+        if (answer.status === 409) return listen();
+        if (now && now.status !== "none" && now.status !== "done") return receive(now);
+        if (answer.status === 410) return elsewhere();
+        if (answer.status < 500 && answer.status !== 429) return show("failed", body.code);
+        finishing = true;
       } catch {
         unsure = true;
       }
@@ -367,7 +388,7 @@
     }
     finishing = false;
     owed = finish;
-    show("failed", "unavailable");
+    show("failed", "site");
   }
 
   function signedIn(body) {
@@ -377,18 +398,8 @@
     leave();
   }
 
-  async function refused(status, body) {
-    finishing = false;
-    if (status === 409) return listen();
-    if (status === 403) return show("failed", body.code || "not_admitted");
-    // Used or ended: another view of this attempt was faster, or its time was up. Ask which.
-    try {
-      const answer = await fetch(route("status"), { credentials: "same-origin", cache: "no-store" });
-      const now = await answer.json();
-      if (now.status !== "none" && now.status !== "done") return receive(now);
-    } catch {
-      // Then the page behind will know.
-    }
+  /** Another view of this attempt was faster: this browser has its session. */
+  function elsewhere() {
     show("cancelled", "signed_in");
     leave();
   }

@@ -95,10 +95,26 @@ pub(super) const STATES: &[State] = &[
     state("failed", Text::Failed)
         .ended(Text::TryAgain)
         .detailed(),
-    state("failed:unavailable", Text::Unavailable).ended(Text::TryAgain),
+    // Trouble of the site itself: it would be untrue to blame KeyLockr.
+    state("failed:site", Text::Unavailable)
+        .ended(Text::TryAgain)
+        .detailed(),
+    state("failed:stopped", Text::Unavailable)
+        .ended(Text::TryAgain)
+        .detailed(),
+    state("failed:store_unavailable", Text::Unavailable)
+        .ended(Text::TryAgain)
+        .detailed(),
+    state("failed:cannot_tell", Text::Unavailable)
+        .ended(Text::TryAgain)
+        .detailed(),
+    state("failed:cross_origin", Text::Unavailable)
+        .ended(Text::TryAgain)
+        .detailed(),
+    state("failed:full", Text::Full).ended(Text::TryAgain),
     state("failed:too_many", Text::TooMany).ended(Text::TryAgain),
     state("failed:not_admitted", Text::NotAdmitted).ended(Text::TryAgain),
-    state("failed:cookies", Text::Cookies).ended(Text::TryAgain),
+    state("failed:foreign_attempt", Text::Cookies).ended(Text::TryAgain),
 ];
 
 /// The line for a status and its error code. A status that this page does not know is `failed`:

@@ -36,7 +36,7 @@ const CARDS: &[(&str, Option<&str>, &str)] = &[
     ),
     (
         "failed",
-        Some("unavailable"),
+        Some("site"),
         "Signing in is not possible right now. Nothing was changed.",
     ),
     (
@@ -390,4 +390,12 @@ fn a_notice_says_one_sentence_and_leads_back() {
             .render_notice(&view, &own)
             .contains("Not &lt;you&gt;.")
     );
+}
+
+#[test]
+fn no_text_of_the_files_runs_over_lines() {
+    for line in SCRIPT.lines().chain(STYLE.lines()) {
+        assert_eq!(line.matches('`').count() % 2, 0, "{line}");
+        assert!(!line.ends_with('\\'), "{line}");
+    }
 }

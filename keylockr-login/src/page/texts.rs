@@ -56,6 +56,7 @@ table! {
     SignedIn "signed_in" "You are signed in. Taking you on …";
     Failed "failed" "KeyLockr cannot be reached right now. Nothing was changed.";
     Unavailable "unavailable" "Signing in is not possible right now. Nothing was changed.";
+    Full "full" "Too many people are signing in right now. Wait a moment, then try again.";
     TooMany "too_many" "Too many sign-ins were started from here. Wait a minute, then try again.";
     NotAdmitted "not_admitted" "This account is not allowed to sign in here.";
     Cookies "cookies" "Your browser did not keep this site's cookie. Allow cookies here, then try again.";

@@ -114,27 +114,30 @@ pub struct Form {
     pub fields: Vec<(String, String)>,
 }
 
-/// Every form of the page.
+/// Every form of the page that can be seen.
 #[must_use]
 pub fn forms(html: &str) -> Vec<Form> {
-    let mut forms: Vec<Form> = Vec::new();
+    let mut forms: Vec<(bool, Form)> = Vec::new();
     for tag in tags(html) {
         let text = |name: &str| tag.get(name).unwrap_or_default().to_owned();
         if tag.name == "form" {
-            let method = text("method").to_ascii_lowercase();
-            forms.push(Form {
+            let form = Form {
                 action: text("action"),
-                method,
+                method: text("method").to_ascii_lowercase(),
                 fields: Vec::new(),
-            });
+            };
+            forms.push((tag.get("hidden").is_none(), form));
         } else if tag.name == "input"
             && tag.get("type") == Some("hidden")
-            && let Some(form) = forms.last_mut()
+            && let Some((_, form)) = forms.last_mut()
         {
             form.fields.push((text("name"), text("value")));
         }
     }
     forms
+        .into_iter()
+        .filter_map(|(shown, form)| shown.then_some(form))
+        .collect()
 }
 
 /// The form that posts to this route, if the page has one.
@@ -168,9 +171,9 @@ mod tests {
         let html = r#"<!doctype html><!-- <a href="keylockr://no"> --><meta http-equiv="refresh"
             content="3;url=/login?attempt=a&amp;b=1"><a class=x href='keylockr://sso?tmp_id=1'>go</a>
             <form method="post" action="/login/finish?attempt=a"><input type="hidden" name="n" value="&lt;"/>
-            <button disabled>ok</button></form>"#;
+            <button disabled>ok</button></form><form method=post action=/x hidden></form>"#;
         let names: Vec<_> = tags(html).into_iter().map(|tag| tag.name).collect();
-        assert_eq!(names, ["meta", "a", "form", "input", "button"]);
+        assert_eq!(names, ["meta", "a", "form", "input", "button", "form"]);
         assert_eq!(
             same_device_link(html).as_deref(),
             Some("keylockr://sso?tmp_id=1")
@@ -179,7 +182,9 @@ mod tests {
             refresh_target(html).as_deref(),
             Some("/login?attempt=a&b=1")
         );
-        let form = &forms(html)[0];
+        let forms = forms(html);
+        assert_eq!(forms.len(), 1, "a hidden form is none");
+        let form = &forms[0];
         assert_eq!(form.action, "/login/finish?attempt=a");
         assert_eq!(form.fields, [("n".to_owned(), "<".to_owned())]);
     }

@@ -29,6 +29,7 @@ pub mod media;
 pub mod next;
 pub mod page;
 pub mod progress;
+mod reply;
 pub mod revocation;
 pub mod same_origin;
 pub mod service;

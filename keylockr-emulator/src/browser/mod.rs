@@ -1,0 +1,117 @@
+//! The suite that drives a real Chromium against an example application.
+//!
+//! An example's test file hands over its built program; the suite starts it with the emulator
+//! inside, opens its pages in headless Chromium, reads the QR code off the screen and plays the
+//! phone in a second tab:
+//!
+//! ```ignore
+//! keylockr_emulator::browser_suite!(env!("CARGO_BIN_EXE_axum-login"));
+//! ```
+//!
+//! `chromedriver` and `chromium` come from `PATH`. Where one is missing, each check prints
+//! `SKIPPED` and passes; with `KEYLOCKR_REQUIRE_SYSTEM=1` it fails.
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a check fails by panicking, like any test"
+)]
+
+mod app;
+pub mod checks;
+mod chromium;
+pub mod looks;
+mod qr;
+mod scene;
+mod transport;
+
+use std::future::Future;
+use std::path::Path;
+use std::time::Duration;
+
+pub use app::App;
+pub use scene::{Rig, Scene, Wish};
+
+/// Nothing in a check takes this long unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Runs one check against the example's program and closes whatever it opened.
+pub fn run<F: Future<Output = ()> + Send + 'static>(
+    check: impl FnOnce(Rig) -> F,
+    program: impl AsRef<Path>,
+) {
+    let browser = match chromium::installed() {
+        Ok(browser) => browser,
+        Err(missing) => {
+            let required = std::env::var_os("KEYLOCKR_REQUIRE_SYSTEM").is_some_and(|on| on == "1");
+            assert!(!required, "{missing}");
+            report(&format!("SKIPPED: {missing}"));
+            return;
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime for the check");
+    let ended = runtime.block_on(async {
+        let rig = Rig::new(program.as_ref(), browser);
+        let ended = tokio::time::timeout(PATIENCE, tokio::spawn(check(rig.clone()))).await;
+        rig.close().await;
+        ended
+    });
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(failed)) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(cancelled) => panic!("{cancelled}"),
+        },
+        Err(_) => panic!("the check waited for something that never came"),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped check says so loudly")]
+fn report(line: &str) {
+    eprintln!("{line}");
+}
+
+/// One `#[test]` per check of the suite, against the program at the path.
+#[macro_export]
+macro_rules! browser_suite {
+    ($program:expr) => {
+        $crate::browser_tests! { $program;
+            checks {
+                scanned_code_signs_in,
+                works_without_script,
+                same_device_button_is_ready,
+                two_tabs_one_sign_in,
+                back_and_reload,
+                cancelled_on_the_page,
+                denied_on_the_phone,
+                expired_on_the_page,
+                fifth_tab_replaces_the_first,
+                revoked_on_the_phone,
+                phone_by_keyboard_and_paste,
+            }
+            looks {
+                sign_in_page_in_every_look,
+                ended_pages_in_every_look,
+                phone_page_in_every_look,
+            }
+        }
+    };
+}
+
+/// The expansion of [`browser_suite!`](crate::browser_suite): checks by module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! browser_tests {
+    ($program:expr; $($module:ident { $($check:ident),* $(,)? })*) => {
+        $($(
+            #[test]
+            fn $check() {
+                $crate::browser::run($crate::browser::$module::$check, $program);
+            }
+        )*)*
+    };
+}

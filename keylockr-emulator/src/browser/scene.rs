@@ -1,0 +1,342 @@
+//! An application and the browser in front of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use thirtyfour::common::types::WindowHandle;
+use thirtyfour::error::WebDriverError;
+use thirtyfour::{By, WebDriver, WebElement};
+use tokio::sync::Mutex;
+
+use super::app::App;
+use super::chromium::{Chromium, Installed, Profile};
+use super::qr;
+use crate::conformance::stage::tmp_id_of;
+
+/// Opens scenes, and closes them whatever becomes of the check.
+#[derive(Debug, Clone)]
+pub struct Rig {
+    program: PathBuf,
+    installed: Installed,
+    opened: Arc<Mutex<Vec<Arc<Chromium>>>>,
+}
+
+/// What a scene should be like.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish {
+    /// Environment of the application.
+    pub environment: &'static [(&'static str, &'static str)],
+    /// Whether pages may run scripts.
+    pub script: bool,
+    /// The window, in pixels.
+    pub size: (u32, u32),
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self {
+            environment: &[],
+            script: true,
+            size: (1100, 900),
+        }
+    }
+}
+
+impl Rig {
+    pub(super) fn new(program: &Path, installed: Installed) -> Self {
+        Self {
+            program: program.to_owned(),
+            installed,
+            opened: Arc::default(),
+        }
+    }
+
+    /// Starts the application and a fresh browser.
+    pub async fn open(&self, wish: Wish) -> Scene {
+        let app = App::start(&self.program, wish.environment).await;
+        let (width, height) = wish.size;
+        let profile = Profile {
+            script: wish.script,
+            width,
+            height,
+        };
+        let chromium = Arc::new(Chromium::start(&self.installed, profile).await);
+        self.opened.lock().await.push(Arc::clone(&chromium));
+        let session = chromium.session.clone();
+        let target = self
+            .program
+            .parent()
+            .and_then(Path::parent)
+            .unwrap_or(Path::new("target"));
+        Scene {
+            app,
+            session,
+            pictures: target.join("screenshots"),
+            _chromium: chromium,
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        for chromium in self.opened.lock().await.drain(..) {
+            chromium.quit().await;
+        }
+    }
+}
+
+/// An application and the browser in front of it.
+#[derive(Debug)]
+pub struct Scene {
+    /// The application.
+    pub app: App,
+    session: WebDriver,
+    pictures: PathBuf,
+    _chromium: Arc<Chromium>,
+}
+
+/// How often a question is asked again.
+const AGAIN: Duration = Duration::from_millis(50);
+
+impl Scene {
+    /// Opens a path of the application in the current tab.
+    pub async fn open(&self, path: &str) {
+        self.visit(&format!("{}{path}", self.app.origin)).await;
+    }
+
+    /// Opens an address in the current tab.
+    pub async fn visit(&self, address: &str) {
+        self.session.goto(address).await.expect("a page");
+    }
+
+    /// Opens a tab beside the others and goes there.
+    pub async fn new_tab(&self) -> WindowHandle {
+        let tab = self.session.new_tab().await.expect("a tab");
+        self.go_to(&tab).await;
+        tab
+    }
+
+    /// The current tab.
+    pub async fn tab(&self) -> WindowHandle {
+        self.session.window().await.expect("a tab")
+    }
+
+    /// Goes to another tab.
+    pub async fn go_to(&self, tab: &WindowHandle) {
+        self.session
+            .switch_to_window(tab.clone())
+            .await
+            .expect("the tab");
+    }
+
+    /// The page before, and the page again.
+    pub async fn back(&self) {
+        self.session.back().await.expect("the page before");
+    }
+
+    /// Loads the page again.
+    pub async fn reload(&self) {
+        self.session.refresh().await.expect("the page again");
+    }
+
+    /// Path and query of the current address.
+    pub async fn path(&self) -> String {
+        let url = self.session.current_url().await.expect("an address");
+        match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        }
+    }
+
+    /// Waits until the address is this one.
+    pub async fn until_path(&self, path: &str) {
+        loop {
+            let now = self.path().await;
+            if now == path {
+                return;
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Waits until the sign-in page is in this state.
+    pub async fn until_status(&self, status: &str) {
+        self.until(&format!("main[data-status=\"{status}\"]")).await;
+    }
+
+    /// Waits until a visible element matches.
+    pub async fn until(&self, selector: &str) -> WebElement {
+        loop {
+            if let Some(element) = self.visible(selector).await {
+                return element;
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Waits until no visible element matches.
+    pub async fn until_gone(&self, selector: &str) {
+        while self.visible(selector).await.is_some() {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// The first visible element that matches.
+    pub async fn visible(&self, selector: &str) -> Option<WebElement> {
+        // A page that is being replaced has no elements, or only stale ones.
+        for element in self
+            .session
+            .find_all(By::Css(selector))
+            .await
+            .unwrap_or_default()
+        {
+            if element.is_displayed().await.unwrap_or(false) {
+                return Some(element);
+            }
+        }
+        None
+    }
+
+    /// Waits for the element and clicks it.
+    pub async fn click(&self, selector: &str) {
+        loop {
+            let element = self.until(selector).await;
+            match element.click().await {
+                Ok(()) => return,
+                Err(error) if passing(&error) => tokio::time::sleep(AGAIN).await,
+                Err(error) => panic!("{selector}: {error}"),
+            }
+        }
+    }
+
+    /// Types into the element.
+    pub async fn type_into(&self, selector: &str, text: &str) {
+        self.until(selector)
+            .await
+            .send_keys(text)
+            .await
+            .expect("a field");
+    }
+
+    /// The element's visible text.
+    pub async fn text(&self, selector: &str) -> String {
+        loop {
+            match self.until(selector).await.text().await {
+                Ok(text) => return text,
+                Err(error) if passing(&error) => tokio::time::sleep(AGAIN).await,
+                Err(error) => panic!("{selector}: {error}"),
+            }
+        }
+    }
+
+    /// The element's attribute, visible or not.
+    pub async fn attribute(&self, selector: &str, name: &str) -> Option<String> {
+        let element = self
+            .session
+            .find(By::Css(selector))
+            .await
+            .expect("an element");
+        element.attr(name).await.expect("its attributes")
+    }
+
+    /// What the same-device link opens: the text that the QR code must hold.
+    pub async fn uri(&self) -> String {
+        let link = self.until("a[href^=\"keylockr:\"]").await;
+        link.attr("href")
+            .await
+            .expect("its attributes")
+            .expect("a link")
+    }
+
+    /// Reads the QR code off the screen, compares it with the link, and gives its `tmp_id`.
+    pub async fn scan(&self) -> String {
+        self.until_status("connected").await;
+        let wanted = self.uri().await;
+        let screenshot = self
+            .session
+            .screenshot_as_png()
+            .await
+            .expect("a screenshot");
+        let read = qr::read(&screenshot).expect("a QR code that a phone can read");
+        assert_eq!(read, wanted, "the code on the screen is the link's text");
+        tmp_id_of(&read)
+    }
+
+    /// Keeps a screenshot under the target folder.
+    pub async fn picture(&self, name: &str) {
+        std::fs::create_dir_all(&self.pictures).expect("a folder for screenshots");
+        let screenshot = self
+            .session
+            .screenshot_as_png()
+            .await
+            .expect("a screenshot");
+        std::fs::write(self.pictures.join(format!("{name}.png")), screenshot).expect("a file");
+    }
+
+    /// A command of the DevTools protocol.
+    pub async fn devtools(&self, command: &str, parameters: Value) {
+        self.session
+            .cdp()
+            .send_raw(command, parameters)
+            .await
+            .expect("the DevTools command");
+    }
+
+    /// Shows the page as on a screen of this size and scheme.
+    pub async fn look(&self, (width, height): (u32, u32), scheme: &str) {
+        let size = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500,
+        });
+        self.devtools("Emulation.setDeviceMetricsOverride", size)
+            .await;
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.devtools("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// The result of a script in the page.
+    pub async fn evaluate(&self, script: &str) -> Value {
+        let value = self
+            .session
+            .execute(script, Vec::new())
+            .await
+            .expect("a script's result");
+        value.json().clone()
+    }
+
+    /// Nothing may have been refused by a content security policy, and no script may have failed.
+    pub async fn expect_quiet_console(&self) {
+        for entry in self.session.browser_log().await.expect("the console") {
+            let text = &entry.message;
+            let policy = text.contains("Content Security Policy") || text.contains("Refused to");
+            assert!(
+                !policy && !text.contains("Uncaught"),
+                "{}: {text}",
+                entry.level
+            );
+        }
+    }
+
+    /// Nothing of the page is cut off to the side.
+    pub async fn expect_no_sideways_scroll(&self) {
+        let wider = "return document.documentElement.scrollWidth - window.innerWidth";
+        let wider = self.evaluate(wider).await;
+        assert!(
+            wider.as_i64().is_some_and(|wider| wider <= 0),
+            "{wider} pixels too wide"
+        );
+    }
+}
+
+/// Whether the page has moved on under our hands.
+fn passing(error: &WebDriverError) -> bool {
+    use thirtyfour::error::WebDriverErrorInner::{
+        ElementClickIntercepted, ElementNotInteractable, NoSuchElement, StaleElementReference,
+    };
+    matches!(
+        error.as_inner(),
+        ElementClickIntercepted(_)
+            | ElementNotInteractable(_)
+            | NoSuchElement(_)
+            | StaleElementReference(_)
+    )
+}

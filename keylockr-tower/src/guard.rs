@@ -189,7 +189,7 @@ impl<S: Service<Request<B>>, B> GuardFuture<S, B> {
     fn missing(missing: LayerMissing) -> Self {
         Self {
             state: State::Refused {
-                response: Some(missing.into_response()),
+                response: Some(missing.response()),
             },
         }
     }
@@ -200,9 +200,9 @@ impl<S, B> Held<S, B> {
     fn refuse(self, refusal: Refusal) -> Response<Body> {
         let (parts, _) = self.request.into_parts();
         match Handle::of(&parts.extensions) {
-            Ok(_) if refusal == Refusal::LayerMissing => LayerMissing::sessions().into_response(),
+            Ok(_) if refusal == Refusal::LayerMissing => LayerMissing::sessions().response(),
             Ok(handle) => handle.asker(&parts).answer(refusal, self.login.as_deref()),
-            Err(missing) => missing.into_response(),
+            Err(missing) => missing.response(),
         }
     }
 }

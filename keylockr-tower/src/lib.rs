@@ -1,4 +1,197 @@
-//! Sign in with KeyLockr, for tower and axum.
+//! Sign in with KeyLockr, for [axum](https://docs.rs/axum) and for any tower service.
+//!
+//! People scan a code with the KeyLockr app on their phone and approve; your handlers see a
+//! [`User`]. This crate brings the layer, the guard, the extractors and the routes of the sign-in
+//! page. All that is *decided* about signing in is decided in `keylockr-login`; here it is
+//! translated.
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//! use keylockr_tower::{KeyLockr, KeyLockrLayer, RequireUser, User, routes};
+//! use tower_sessions::{MemoryStore, SessionManagerLayer};
+//!
+//! async fn home(user: Option<User>) -> String {
+//!     let name = user.as_ref().and_then(|user| user.nickname());
+//!     format!("Hello, {}!", name.unwrap_or("stranger"))
+//! }
+//!
+//! async fn vault(user: User) -> String {
+//!     format!("Only {} can read this.", user.safe_id())
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let keylockr = KeyLockr::builder("svc_acme", "Acme Web").connect().await?;
+//!     let sessions = SessionManagerLayer::new(MemoryStore::default());
+//!     let app = Router::new()
+//!         .route("/vault", get(vault))
+//!         .route_layer(RequireUser::redirect_to("/login"))
+//!         .route("/", get(home))
+//!         .nest("/login", routes())
+//!         .layer(KeyLockrLayer::new(keylockr, sessions));
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     Ok(axum::serve(listener, app).await?)
+//! }
+//! ```
+//!
+//! To try it without an account or a phone, run `keylockr-emulator` and add
+//! `.api("http://127.0.0.1:4600")` to the builder.
+//!
+//! # Before you go live
+//!
+//! - **Your address.** `.public_origin("https://acme.example")`: POSTs from any other origin are
+//!   refused and the attempt's cookie becomes `Secure`. Without it only loopback addresses can sign
+//!   in, and a line in the log says so.
+//! - **Whose address.** Starts are limited by client address. Serve with
+//!   `app.into_make_service_with_connect_info::<SocketAddr>()`, or insert [`Peer`] into the request
+//!   yourself; without either nobody's address is known, so all clients share one limit, and the
+//!   admit hook sees none. Behind a reverse proxy name it with
+//!   [`KeyLockrBuilder::trusted_proxies`]; forwarded headers are believed from nobody else.
+//! - **A deadline for request heads.** `axum::serve` has none. Put a proxy in front, or an accept
+//!   loop with one, as in `examples/axum-login/src/serve.rs`. Bodies of the login routes are read up
+//!   to 64 KiB and for 10 s.
+//! - **The session store.** Any `tower-sessions` 0.14 store; `MemoryStore` forgets everybody at a
+//!   restart and keeps expired sessions. A store that does not answer within a second is a 503.
+//!
+//! # Who may see what
+//!
+//! | | strangers | store down |
+//! |---|---|---|
+//! | [`RequireUser::redirect_to`] (a layer) | pages: 303 to sign in and back; else 401 | 503 |
+//! | [`RequireUser::unauthorized`] (a layer) | 401 | 503 |
+//! | [`User`] (an extractor) | as `redirect_to` the configured mount | 503 |
+//! | `Option<User>` (an extractor) | `None` | 503: unknown is not absent |
+//! | [`Account<T>`](Account) (an extractor) | as `User`; 403 without an account | 503 |
+//! | [`resolve`] (a function) | `Ok(None)` | an error |
+//!
+//! [`RequireUser::when`] and [`RequireUser::when_account`] add conditions: 403 for no, 503 for
+//! "cannot tell". However many of these look at a request, the session is read from its store at
+//! most once, and not at all while nobody looks.
+//!
+//! ```
+//! # use keylockr_tower::{RequireUser, User};
+//! let admins = RequireUser::redirect_to("/login")
+//!     .when(|user: User| async move { user.safe_id() == "2001" });
+//! ```
+//!
+//! A predicate answers with yes and no, or with an error; nothing else compiles:
+//!
+//! ```compile_fail
+//! # use keylockr_tower::{RequireUser, User};
+//! RequireUser::unauthorized().when(|_: User| async { "yes" });
+//! ```
+//!
+//! A `User` comes from a signed-in session and from nowhere else:
+//!
+//! ```compile_fail
+//! let forged = keylockr_tower::User::default();
+//! ```
+//!
+//! # Your own users
+//!
+//! The [`Admit`] hook sees every sign-in (person, address, browser), loads or creates the
+//! application's own user, and may refuse. Handlers get what it loads:
+//!
+//! ```
+//! use keylockr_tower::{
+//!     Account, AccountUnavailable, Admit, KeyLockr, NotAdmitted, SignIn, keylockr_login,
+//! };
+//!
+//! #[derive(Clone)]
+//! struct Member {
+//!     name: String,
+//! }
+//!
+//! struct Members; // a connection pool, say
+//!
+//! impl Admit for Members {
+//!     type Account = Member;
+//!
+//!     async fn admit(&self, sign_in: SignIn<'_>) -> Result<Member, NotAdmitted> {
+//!         Ok(Member { name: format!("member {}", sign_in.principal().safe_id()) })
+//!     }
+//!
+//!     async fn load(
+//!         &self,
+//!         user: &keylockr_login::User,
+//!     ) -> Result<Option<Member>, AccountUnavailable> {
+//!         Ok(Some(Member { name: format!("member {}", user.safe_id()) }))
+//!     }
+//! }
+//!
+//! async fn profile(Account(member): Account<Member>) -> String {
+//!     member.name
+//! }
+//!
+//! # fn builder() -> keylockr_tower::KeyLockrBuilder {
+//! KeyLockr::builder("svc_acme", "Acme Web").admit(Members)
+//! # }
+//! # #[cfg(feature = "axum")]
+//! # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(profile));
+//! ```
+//!
+//! # Sessions and cookies
+//!
+//! At every sign-in the session gets a new id, the old one is dead in the store, and of its entries
+//! only those named with [`KeyLockrBuilder::carry_over`] survive. At sign-out the whole session
+//! dies. Your own entries are `tower_sessions::Session`'s business as ever; the key `keylockr` is
+//! ours.
+//!
+//! The session cookie is `tower-sessions`' own, with its safe defaults (`HttpOnly`, `Secure`,
+//! `SameSite=Strict`, named `id`). Two of them are worth a thought:
+//!
+//! - `Secure` keeps the cookie off plain `http://`. Browsers make an exception for loopback
+//!   addresses, though not all of them do; while you develop, `.with_secure(false)` serves them all.
+//!   With an `https` origin leave it on.
+//! - `SameSite=Strict` hides the session from the first request of somebody who follows a link from
+//!   elsewhere, who then looks signed out. `.with_same_site(SameSite::Lax)` shows it; all our POSTs
+//!   are guarded by origin, so this costs nothing here. See that yours are.
+//!
+//! The attempt's own cookie (`kl_login`, `__Host-kl_login` on https) is set by the routes.
+//!
+//! # The end
+//!
+//! Sign-in pages hold an event stream open. [`KeyLockr::shutdown`] ends those streams with a
+//! message, and the phones' connections with them; call it when the graceful stop begins, or the
+//! server waits for every open page:
+//!
+//! ```no_run
+//! # async fn example(listener: tokio::net::TcpListener, app: axum::Router, keylockr: keylockr_tower::KeyLockr) -> std::io::Result<()> {
+//! axum::serve(listener, app)
+//!     .with_graceful_shutdown(async move {
+//!         tokio::signal::ctrl_c().await.ok();
+//!         keylockr.shutdown().await;
+//!     })
+//!     .await
+//! # }
+//! ```
+//!
+//! # Errors
+//!
+//! Refused requests get a small page or a problem document (RFC 9457), never anything that a peer
+//! said. [`KeyLockrBuilder::refusals`] restyles all of them in one place. A single handler can take
+//! `Result<User, UserRejection>` and look for itself. The response's extensions hold the
+//! [`Refusal`], for layers outside. A missing layer is a 500 that names it, in the log too.
+//!
+//! # Without axum
+//!
+//! With `default-features = false` (and `net`) no axum is built. [`KeyLockrLayer`] and
+//! [`RequireUser`] are plain tower layers, [`service`] answers the routes for any
+//! [`http_body::Body`], and [`resolve`] is what extractors are elsewhere:
+//!
+//! ```
+//! use http::{Request, Response};
+//! use keylockr_tower::{UserRejection, resolve};
+//!
+//! async fn greeting<B>(request: Request<B>) -> Result<Response<String>, UserRejection> {
+//!     let (parts, _body) = request.into_parts();
+//!     let name = match resolve(&parts).await? {
+//!         Some(user) => user.safe_id().to_owned(),
+//!         None => "stranger".to_owned(),
+//!     };
+//!     Ok(Response::new(format!("Hello, {name}!")))
+//! }
+//! ```
 
 mod answer;
 mod body;
@@ -28,8 +221,10 @@ pub use self::{
     service::{RoutesFuture, RoutesService, service},
     user::{Account, User, resolve, resolve_account},
 };
+/// The neutral service, for what has no place here: stores, texts, the page's look.
+pub use keylockr_login;
 pub use keylockr_login::{
-    AccountUnavailable, Admit, Answer, AnswerBody, ConfigError, KeyLockr, KeyLockrBuilder, Limits,
-    NotAdmitted, Principal, Proxy, Refusal, ReturnTo, Route, SessionPolicy, SignIn, StartError,
-    Unready,
+    AccountUnavailable, Admit, Answer, AnswerBody, ConfigError, Family, KeyLockr, KeyLockrBuilder,
+    Limits, NotAdmitted, Principal, Proxy, Refusal, ReturnTo, Route, SessionPolicy, SignIn,
+    StartError, Unready,
 };

@@ -107,14 +107,14 @@ impl UserRejection {
 
     /// The response, with the site's look.
     #[must_use]
-    pub fn into_response(self) -> Response<Body> {
+    pub fn response(self) -> Response<Body> {
         match self {
             Self::SignedOut(refused)
             | Self::Forbidden(refused)
             | Self::StoreUnavailable(refused)
-            | Self::Unavailable(refused) => refused.into_response(),
-            Self::LayerMissing(missing) => missing.into_response(),
-            Self::AccountType(mismatch) => mismatch.into_response(),
+            | Self::Unavailable(refused) => refused.response(),
+            Self::LayerMissing(missing) => missing.response(),
+            Self::AccountType(mismatch) => mismatch.response(),
         }
     }
 }
@@ -134,7 +134,7 @@ impl Refused {
 
     /// The response, with the site's look.
     #[must_use]
-    pub fn into_response(self) -> Response<Body> {
+    pub fn response(self) -> Response<Body> {
         let login = self.asker.keylockr.mount().to_owned();
         self.asker.answer(self.refusal, Some(&login))
     }
@@ -184,7 +184,7 @@ impl LayerMissing {
 
     /// The text, as a 500.
     #[must_use]
-    pub fn into_response(self) -> Response<Body> {
+    pub fn response(self) -> Response<Body> {
         misconfigured(self.body_text())
     }
 }
@@ -213,7 +213,7 @@ impl AccountType {
 
     /// A 500 without the type's name, which is for the log.
     #[must_use]
-    pub fn into_response(self) -> Response<Body> {
+    pub fn response(self) -> Response<Body> {
         misconfigured("The account hook loads another type than this handler asks for".to_owned())
     }
 }
@@ -262,7 +262,7 @@ macro_rules! rejection {
         #[cfg(feature = "axum")]
         impl axum::response::IntoResponse for $name {
             fn into_response(self) -> axum::response::Response {
-                self.into_response().map(axum::body::Body::new)
+                self.response().map(axum::body::Body::new)
             }
         }
     )*};

@@ -79,7 +79,7 @@ async fn answer<B: http_body::Body>(parts: &Parts, body: B) -> Response<Body> {
         .and_then(|handle| handle.session().map(|session| (handle, session)))
     {
         Ok(found) => found,
-        Err(missing) => return missing.into_response(),
+        Err(missing) => return missing.response(),
     };
     let keylockr = handle.keylockr();
     let place = Place::of(parts, keylockr.mount());

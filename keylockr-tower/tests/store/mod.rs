@@ -1,0 +1,125 @@
+//! A session store that counts how often it is asked, and that a test can take away.
+#![allow(dead_code, reason = "every test file uses its own part of this")]
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use keylockr_emulator::conformance::{Access, StoreDown, StoreSwitch};
+use tower_sessions::{
+    MemoryStore, SessionStore,
+    session::{Id, Record},
+    session_store::{Error, Result},
+};
+
+/// The memory store behind a switch and two counters.
+#[derive(Clone, Default)]
+pub struct SwitchedStore {
+    memory: MemoryStore,
+    switch: StoreSwitch,
+    reads: Arc<AtomicUsize>,
+    writes: Arc<AtomicUsize>,
+}
+
+impl SwitchedStore {
+    pub fn new(switch: StoreSwitch) -> Self {
+        Self {
+            switch,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the store away, or gives it back.
+    pub fn switch(&self) -> &StoreSwitch {
+        &self.switch
+    }
+
+    /// How often it was read since the last question.
+    pub fn reads(&self) -> usize {
+        self.reads.swap(0, Ordering::SeqCst)
+    }
+
+    /// How often it was written or deleted from since the last question.
+    pub fn writes(&self) -> usize {
+        self.writes.swap(0, Ordering::SeqCst)
+    }
+
+    /// Whether something is stored under the text of a session cookie.
+    pub async fn holds(&self, cookie: &str) -> bool {
+        let id: Id = cookie.parse().expect("a session id");
+        self.memory.load(&id).await.expect("memory").is_some()
+    }
+
+    async fn pass(&self, access: Access) -> Result<()> {
+        match access {
+            Access::Read => &self.reads,
+            Access::Write => &self.writes,
+        }
+        .fetch_add(1, Ordering::SeqCst);
+        self.switch
+            .pass(access)
+            .await
+            .map_err(|StoreDown| Error::Backend("switched off".to_owned()))
+    }
+}
+
+impl fmt::Debug for SwitchedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SwitchedStore")
+    }
+}
+
+type Boxed<'f, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'f>>;
+
+// Spelled out instead of `#[async_trait]`: one dependency less for four methods.
+impl SessionStore for SwitchedStore {
+    fn create<'s, 'r, 'f>(&'s self, record: &'r mut Record) -> Boxed<'f, ()>
+    where
+        's: 'f,
+        'r: 'f,
+    {
+        Box::pin(async move {
+            self.pass(Access::Write).await?;
+            self.memory.create(record).await
+        })
+    }
+
+    fn save<'s, 'r, 'f>(&'s self, record: &'r Record) -> Boxed<'f, ()>
+    where
+        's: 'f,
+        'r: 'f,
+    {
+        Box::pin(async move {
+            self.pass(Access::Write).await?;
+            self.memory.save(record).await
+        })
+    }
+
+    fn load<'s, 'r, 'f>(&'s self, id: &'r Id) -> Boxed<'f, Option<Record>>
+    where
+        's: 'f,
+        'r: 'f,
+    {
+        Box::pin(async move {
+            self.pass(Access::Read).await?;
+            self.memory.load(id).await
+        })
+    }
+
+    fn delete<'s, 'r, 'f>(&'s self, id: &'r Id) -> Boxed<'f, ()>
+    where
+        's: 'f,
+        'r: 'f,
+    {
+        Box::pin(async move {
+            self.pass(Access::Write).await?;
+            self.memory.delete(id).await
+        })
+    }
+}

@@ -1,0 +1,204 @@
+//! [`Client`]: the door to one KeyLockr service.
+
+use core::fmt;
+use std::sync::Arc;
+
+use keylockr_proto::link::LinkConfig;
+use keylockr_proto::login::{Login, LoginConfig, LoginEnd, LoginFailure, Progress};
+use keylockr_proto::{ClientKeys, ErrorKind, Now, ServerKeys, VerifyOutcome, VerifyRequest};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::clock::{self, Clock};
+use crate::config::{ClientBuilder, Config};
+use crate::driver;
+use crate::entropy::OsEntropy;
+use crate::error::{Endpoint, Error};
+use crate::link::{self, LinkHandle};
+use crate::service::Service;
+use crate::transport::TransportErrorKind;
+
+/// One KeyLockr service: its keys and its clock, and everything that talks to it. Clones are cheap
+/// and share all of that; make one for a process.
+#[derive(Clone)]
+pub struct Client {
+    service: Arc<Service>,
+}
+
+impl Client {
+    /// A client of the API at `base_url`, such as [`DEFAULT_BASE_URL`](crate::DEFAULT_BASE_URL). A
+    /// bare origin gets `/v3` appended; plain http is for loopback addresses only.
+    pub fn builder(base_url: &str) -> ClientBuilder {
+        ClientBuilder::new(base_url)
+    }
+
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            service: Arc::new(Service::new(config)),
+        }
+    }
+
+    /// The address of the API, without a slash at its end.
+    pub fn base_url(&self) -> &Url {
+        &self.service.config.base_url
+    }
+
+    /// Fetches keys and clock if they are missing or old. Every login does so by itself; calling
+    /// it at start finds a wrong address, a wrong pin or a wrong clock before the first user does.
+    pub async fn sync(&self) -> Result<(), Error> {
+        self.service.sync().await.map(|_| ())
+    }
+
+    /// The time, on both clocks.
+    pub fn now(&self) -> Now {
+        self.service.clock.now()
+    }
+
+    /// The clock behind [`now`](Self::now).
+    pub fn clock(&self) -> &Clock {
+        &self.service.clock
+    }
+
+    /// How often the service's keys were found changed. Without pins each one deserves a look.
+    pub fn key_changes(&self) -> u64 {
+        self.service.key_changes()
+    }
+
+    /// Random bytes from the operating system, for `ClientKeys::generate`.
+    pub fn entropy(&self) -> OsEntropy {
+        OsEntropy
+    }
+
+    /// Runs one login to its end.
+    ///
+    /// `watch` is called at each step: with the QR code to show, when to take it away, when the
+    /// phone has approved. It is called from within this future and must not block.
+    ///
+    /// Cancelling the token ends the login with [`LoginEnd::Cancelled`] at once, whatever is in
+    /// flight, unless it has ended otherwise before; the socket is closed properly. Dropping the
+    /// future also ends it: the connection is cut and nothing of the attempt remains.
+    ///
+    /// At most 15 seconds pass until the service has answered the handshake or the login has failed. If the service cannot be had at all the login fails with
+    /// [`LoginFailure::HandshakeFailed`]; with [`LoginFailure::Clock`] if the clocks are too far
+    /// apart; with [`LoginFailure::Protocol`] and E_KEY if its keys are weak or not pinned.
+    pub async fn login(
+        &self,
+        config: LoginConfig,
+        keys: Arc<ClientKeys>,
+        watch: &mut (dyn FnMut(&Login, &Progress) + Send),
+        cancel: &CancellationToken,
+    ) -> LoginEnd {
+        Box::pin(self.login_inner(config, keys, watch, cancel)).await
+    }
+
+    async fn login_inner(
+        &self,
+        config: LoginConfig,
+        keys: Arc<ClientKeys>,
+        watch: &mut (dyn FnMut(&Login, &Progress) + Send),
+        cancel: &CancellationToken,
+    ) -> LoginEnd {
+        let answer_by = clock::monotonic() + self.service.config.timeouts.long;
+        let server = match self.server_keys(cancel).await {
+            Ok(Some(server)) => server,
+            Ok(None) => return LoginEnd::Cancelled,
+            Err(error) => return LoginEnd::Failed(failure(&error)),
+        };
+        match Login::new(config, keys, server, self.now()) {
+            Ok(login) => self.drive(login, answer_by, watch, cancel).await,
+            Err(error) => {
+                tracing::error!(name: "keylockr.login.config", %error, "the login cannot start");
+                LoginEnd::Failed(LoginFailure::HandshakeFailed)
+            }
+        }
+    }
+
+    /// Takes up a login that was suspended, here or in another process (K 5.5): it connects again
+    /// and the service repeats what was missed. `watch` and `cancel` as in [`login`](Self::login).
+    pub async fn resume(
+        &self,
+        config: LoginConfig,
+        suspended: &[u8],
+        watch: &mut (dyn FnMut(&Login, &Progress) + Send),
+        cancel: &CancellationToken,
+    ) -> Result<LoginEnd, Error> {
+        let answer_by = clock::monotonic() + self.service.config.timeouts.long;
+        if self.server_keys(cancel).await?.is_none() {
+            return Ok(LoginEnd::Cancelled);
+        }
+        let login = Login::resume(config, suspended, self.now()).map_err(Error::Resume)?;
+        Ok(Box::pin(self.drive(login, answer_by, watch, cancel)).await)
+    }
+
+    /// Keys and clock, within one call's time. `None`: cancelled meanwhile.
+    async fn server_keys(&self, cancel: &CancellationToken) -> Result<Option<ServerKeys>, Error> {
+        let limit = self.service.config.timeouts.short;
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Ok(None),
+            result = tokio::time::timeout(limit, self.service.sync()) => match result {
+                Ok(result) => result.map(Some),
+                Err(_) => Err(Error::Transport {
+                    endpoint: Endpoint::Clock,
+                    source: TransportErrorKind::Timeout.into(),
+                }),
+            },
+        }
+    }
+
+    async fn drive(
+        &self,
+        login: Login,
+        answer_by: Instant,
+        watch: &mut (dyn FnMut(&Login, &Progress) + Send),
+        cancel: &CancellationToken,
+    ) -> LoginEnd {
+        driver::run(
+            Arc::clone(&self.service),
+            Box::new(login),
+            answer_by,
+            watch,
+            cancel,
+        )
+        .await
+    }
+
+    /// Keeps the connection of an authorised user open until the last handle is dropped. It must
+    /// be called within a tokio runtime.
+    pub fn link(&self, config: LinkConfig, keys: Arc<ClientKeys>) -> LinkHandle {
+        link::spawn(Arc::clone(&self.service), config, keys)
+    }
+
+    /// Asks whether a connection is still good (K 4.2). No answer is neither a yes nor a no.
+    pub async fn verify(&self, request: &VerifyRequest) -> VerifyOutcome {
+        match self.service.verify(request.to_json()).await {
+            Ok(answer) => VerifyOutcome::from_response(answer.status, &answer.body),
+            Err(_) => VerifyOutcome::Failed { refusal: None },
+        }
+    }
+
+    /// Whether the service can be reached; asks it every five seconds at most.
+    pub async fn health(&self) -> Result<(), Error> {
+        self.service.health().await
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base_url", &self.base_url().as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+fn failure(error: &Error) -> LoginFailure {
+    match error {
+        Error::WeakKey | Error::NotPinned { .. } => LoginFailure::Protocol(ErrorKind::Key),
+        Error::ClockDrift { .. } | Error::ClockAbsurd { .. } => LoginFailure::Clock,
+        Error::Transport { .. }
+        | Error::Status { .. }
+        | Error::Malformed { .. }
+        | Error::Resume(_) => LoginFailure::HandshakeFailed,
+    }
+}

@@ -1,0 +1,136 @@
+//! The pump between a [`Login`] and the wire. It carries out what the machine asks for, reports
+//! what happens, and stays able to cancel and to tell the time while a call is in flight.
+
+use std::sync::Arc;
+
+use keylockr_proto::login::{Input, Login, LoginEnd, Output, Progress};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::entropy::OsEntropy;
+use crate::service::Service;
+use crate::wire::{Event, Wire};
+
+/// Runs a login to its end. `answer_by` bounds the first handshake, so that whoever waits for the
+/// QR code waits no longer than for one call.
+pub(crate) async fn run(
+    service: Arc<Service>,
+    mut login: Box<Login>,
+    answer_by: Instant,
+    watch: &mut (dyn FnMut(&Login, &Progress) + Send),
+    cancel: &CancellationToken,
+) -> LoginEnd {
+    let mut wire = Wire::new(Arc::clone(&service));
+    let mut answer_by = Some(answer_by);
+    let mut cancelled = false;
+    loop {
+        let tick_at = loop {
+            match login.poll_output() {
+                Output::Handshake(body) => {
+                    let long = service.config.timeouts.long;
+                    let left = answer_by
+                        .take()
+                        .map(|by| by.saturating_duration_since(clock::monotonic()));
+                    wire.handshake(body, left.unwrap_or(long).min(long));
+                }
+                Output::Connect(sig) => wire.connect(sig),
+                Output::Send(frame) => tokio::select! {
+                    biased;
+                    () = wire.send(frame) => {}
+                    () = cancel.cancelled(), if !cancelled => {}
+                },
+                Output::Close { code } => wire.close(code),
+                Output::Verify(body) => wire.verify(body),
+                Output::RefetchKeys => wire.refetch_keys(),
+                Output::SyncClock => wire.sync_clock(),
+                Output::CheckReplay(hash) => wire.check_replay(hash),
+                Output::Progress(progress) => {
+                    tracing::debug!(
+                        name: "keylockr.login.progress",
+                        progress = word(&progress),
+                        "login"
+                    );
+                    watch(&login, &progress);
+                }
+                Output::Finished(end) => {
+                    report(&login, &end);
+                    if cancelled {
+                        // Whoever cancels may be about to exit: let the close frame out first.
+                        wire.closed().await;
+                    }
+                    return end;
+                }
+                Output::Wait(at) => break at,
+            }
+        };
+        let tick = async {
+            match tick_at {
+                Some(at) => sleep_until(service.clock.instant(at)).await,
+                None => core::future::pending().await,
+            }
+        };
+        let event = tokio::select! {
+            biased;
+            () = cancel.cancelled(), if !cancelled => {
+                cancelled = true;
+                None
+            }
+            () = tick => {
+                login.handle_input(service.clock.now(), Input::Tick, &mut OsEntropy);
+                continue;
+            }
+            event = wire.next() => Some(event),
+        };
+        let input = match &event {
+            None => Input::Cancel,
+            Some(Event::Handshake(Some(body))) => Input::HandshakeReply(body),
+            Some(Event::Handshake(None)) => Input::HandshakeFailed,
+            Some(Event::Opened) => Input::SocketOpened,
+            Some(Event::Refused) => Input::SocketRefused,
+            Some(Event::Failed) => Input::SocketFailed,
+            Some(Event::Message(bytes)) => Input::SocketMessage(bytes),
+            Some(Event::Oversized) => Input::SocketOversized,
+            Some(Event::Activity) => Input::SocketActivity,
+            Some(Event::Closed(code)) => Input::SocketClosed { code: *code },
+            Some(Event::Verify(Some(answer))) => Input::VerifyReply {
+                status: answer.status,
+                body: &answer.body,
+            },
+            Some(Event::Verify(None)) => Input::VerifyFailed,
+            Some(Event::Keys(Some(keys))) => Input::ServerKeys(keys.clone()),
+            Some(Event::Keys(None)) => Input::ServerKeysUnavailable,
+            Some(Event::Clock(true)) => Input::ClockSynced,
+            Some(Event::Clock(false)) => Input::ClockUnavailable,
+            Some(Event::Replay(verdict)) => Input::ReplayVerdict(*verdict),
+        };
+        login.handle_input(service.clock.now(), input, &mut OsEntropy);
+    }
+}
+
+fn word(progress: &Progress) -> &'static str {
+    match progress {
+        Progress::Waiting => "waiting",
+        Progress::Connected(_) => "connected",
+        Progress::Authorized => "authorized",
+        _ => "other",
+    }
+}
+
+fn report(login: &Login, end: &LoginEnd) {
+    let (end, code) = match end {
+        LoginEnd::Done(_) => ("done", None),
+        LoginEnd::Denied { code } => ("denied", Some(code.as_str())),
+        LoginEnd::Failed(failure) => ("failed", Some(failure.code())),
+        LoginEnd::Expired => ("expired", None),
+        LoginEnd::Cancelled => ("cancelled", None),
+        _ => ("other", None),
+    };
+    tracing::info!(
+        name: "keylockr.login.end",
+        end,
+        code,
+        counters = ?login.counters(),
+        "the login has ended"
+    );
+}

@@ -1,0 +1,91 @@
+//! Which frames have been seen, across logins: needed where the box keys are fixed, because then
+//! the frames of one login open in every other (K 3.8).
+
+use core::fmt;
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use keylockr_proto::{KpsHash, ReplayVerdict, Window};
+use tokio::time::Instant;
+
+use crate::clock;
+
+/// Remembers frames for all logins that share fixed box keys.
+///
+/// Several processes with the same keys need one memory between them. An implementation tests and
+/// inserts in one step, keeps each hash for `Window::retention()` of the client's window (840 s),
+/// and answers [`ReplayVerdict::Unavailable`] when it is full or cannot be reached, which ends the
+/// login that asked. It never gives up a live entry for a new one.
+pub trait ReplayMemory: Send + Sync + 'static {
+    /// Has this frame been seen? From now on it has.
+    fn check(&self, hash: KpsHash) -> BoxFuture<'_, ReplayVerdict>;
+}
+
+/// The memory of one process, bounded.
+pub struct MemoryReplay {
+    capacity: usize,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Default)]
+struct Entries {
+    seen: HashSet<KpsHash>,
+    order: VecDeque<(Instant, KpsHash)>,
+}
+
+impl MemoryReplay {
+    /// Entries of the default memory: 50 logins a second with five frames each. Room is taken as
+    /// it is needed, about 150 bytes an entry.
+    pub const CAPACITY: usize = 262_144;
+
+    /// A memory of at most this many frames.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            capacity,
+            entries: Mutex::default(),
+        }
+    }
+
+    fn insert(&self, hash: KpsHash) -> ReplayVerdict {
+        let now = clock::monotonic();
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = &mut *entries;
+        while let Some((at, old)) = entries.order.front()
+            && now.saturating_duration_since(*at) > Window::CLIENT.retention()
+        {
+            entries.seen.remove(old);
+            entries.order.pop_front();
+        }
+        if entries.seen.contains(&hash) {
+            return ReplayVerdict::Seen;
+        }
+        if entries.order.len() >= self.capacity {
+            tracing::error!(name: "keylockr.replay.full", "the replay memory is full");
+            return ReplayVerdict::Unavailable;
+        }
+        entries.seen.insert(hash);
+        entries.order.push_back((now, hash));
+        ReplayVerdict::Fresh
+    }
+}
+
+impl Default for MemoryReplay {
+    fn default() -> Self {
+        Self::with_capacity(Self::CAPACITY)
+    }
+}
+
+impl fmt::Debug for MemoryReplay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryReplay")
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ReplayMemory for MemoryReplay {
+    fn check(&self, hash: KpsHash) -> BoxFuture<'_, ReplayVerdict> {
+        Box::pin(core::future::ready(self.insert(hash)))
+    }
+}

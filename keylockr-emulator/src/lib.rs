@@ -1,11 +1,26 @@
 //! KeyLockr's service and phones on loopback.
 
+mod agenda;
+mod clock;
 mod emulator;
 mod error;
 mod faults;
+mod http;
+mod hub;
+mod identity;
+mod line;
 mod model;
+mod phone;
+mod random;
+mod server;
 mod socket;
+#[cfg(test)]
+mod tests;
+mod wire;
+mod world;
 
+#[cfg(feature = "browser")]
+pub mod browser;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 

@@ -17,134 +17,135 @@ type Result<T> = std::result::Result<T, ControlError>;
 impl Emulator {
     /// Registers a service.
     pub fn create_service(&self, service: NewService) -> Result<ServiceNames> {
-        let _ = service;
-        todo()
+        self.shared.world().server.add_service(service)
     }
 
     /// All services.
     pub fn services(&self) -> Vec<Service> {
-        Vec::new()
+        self.shared.world().server.service_list()
     }
 
     /// Adds a user with an unlocked phone and standing filekey permission.
     pub fn create_user(&self, user: &str, nickname: Option<&str>) -> Result<User> {
-        let _ = (user, nickname);
-        todo()
+        self.shared.world().create_user(user, nickname)
     }
 
     /// All users.
     pub fn users(&self) -> Vec<User> {
-        Vec::new()
+        self.shared.world().phones.list()
     }
 
     /// Attempts neither approved nor denied, oldest first.
     pub fn pending(&self) -> Vec<Pending> {
-        Vec::new()
+        self.shared.world().server.pending()
     }
 
     /// Waits until an attempt is pending and its socket is open, and gives the newest.
     pub async fn next_pending(&self) -> Pending {
-        std::future::pending().await
+        let mut changes = self.shared.hub().watch();
+        loop {
+            // Marks this version as seen before looking, so that no change slips through.
+            changes.borrow_and_update();
+            let open = self.pending().into_iter().rev().find(|attempt| attempt.connected);
+            if let Some(attempt) = open {
+                return attempt;
+            }
+            if changes.changed().await.is_err() {
+                // The hub lives as long as the emulator: this does not happen.
+                return std::future::pending().await;
+            }
+        }
     }
 
     /// All connections, revoked ones included.
     pub fn connections(&self) -> Vec<Connection> {
-        Vec::new()
+        self.shared.world().connections()
     }
 
     /// What the phone shows after scanning a `keylockr://` text (or a bare tmp id).
     pub fn scan(&self, uri_or_tmp_id: &str) -> Result<Scan> {
-        let _ = uri_or_tmp_id;
-        todo()
+        self.shared.world().scan(uri_or_tmp_id)
     }
 
     /// Approves an attempt.
     pub fn approve(&self, approve: impl Into<Approve>) -> Result<Approved> {
-        let _ = approve.into();
-        todo()
+        self.shared.world().approve(&approve.into())
     }
 
     /// Denies an attempt.
     pub fn deny(&self, tmp_id: &str) -> Result<()> {
-        let _ = tmp_id;
-        todo()
+        self.shared.world().deny(tmp_id)
     }
 
     /// Locks a phone: it hands out no filekeys.
     pub fn lock(&self, user: &str) -> Result<()> {
-        let _ = user;
-        todo()
+        self.shared.world().lock(user)
     }
 
     /// Unlocks a phone, which grants what was asked under standing permission.
     pub fn unlock(&self, user: &str) -> Result<()> {
-        let _ = user;
-        todo()
+        self.shared.world().unlock(user)
     }
 
     /// Hands out the filekey a connection asked for.
     pub fn filekey_approve(&self, app_id: &str) -> Result<()> {
-        let _ = app_id;
-        todo()
+        self.shared.world().answer_filekey(app_id, true)
     }
 
     /// Refuses the filekey a connection asked for.
     pub fn filekey_deny(&self, app_id: &str) -> Result<()> {
-        let _ = app_id;
-        todo()
+        self.shared.world().answer_filekey(app_id, false)
     }
 
     /// Standing permission: filekeys without asking.
     pub fn standing(&self, user: &str, on: bool) -> Result<()> {
-        let _ = (user, on);
-        todo()
+        self.shared.world().standing(user, on)
     }
 
     /// Revokes a connection on the phone.
     pub fn revoke(&self, app_id: &str) -> Result<()> {
-        let _ = app_id;
-        todo()
+        self.shared.world().revoke(app_id)
     }
 
     /// Renames a connection on the phone.
     pub fn rename(&self, app_id: &str, name: &str) -> Result<()> {
-        let _ = (app_id, name);
-        todo()
+        self.shared.world().rename(app_id, name)
     }
 
     /// Sets the service's clock this many seconds ahead (or behind).
     pub fn set_clock_offset(&self, seconds: i64) {
-        let _ = seconds;
+        self.shared.world().server.set_clock_offset(seconds);
     }
 
     /// Replaces both server keys.
-    pub fn rotate_keys(&self) {}
+    pub fn rotate_keys(&self) {
+        self.shared.world().server.rotate_keys();
+    }
 
     /// Sets a fault.
     pub fn fault(&self, fault: impl Into<Fault>) -> Result<()> {
-        let _ = fault.into();
-        todo()
+        self.shared.world().fault(fault.into());
+        Ok(())
     }
 
     /// Ends all faults.
-    pub fn clear_faults(&self) {}
+    pub fn clear_faults(&self) {
+        self.shared.world().server.faults.clear();
+        self.shared.hub().changed();
+    }
 
     /// Pushes any event to an open socket; `id` is `tmp.…` or `app.…`.
     pub fn push(&self, id: &str, from: &str, body: serde_json::Value) -> Result<()> {
-        let _ = (id, from, body);
-        todo()
+        self.shared.world().push(id, from, &body)
     }
 
     /// The frames of an identity (`tmp.…` or `app.…`), both ways, oldest first.
     pub fn frames(&self, id: &str) -> Result<Vec<FrameRecord>> {
-        let _ = id;
-        todo()
+        self.shared.world().frames(id)
     }
 
     /// Back to the start: services, users, attempts, connections, faults. The keys stay.
-    pub fn reset(&self) {}
-}
-
-fn todo<T>() -> Result<T> {
-    Err(ControlError::conflict("not there yet"))
+    pub fn reset(&self) {
+        self.shared.world().reset();
+    }
 }

@@ -2,15 +2,35 @@
 
 mod calls;
 
-use std::{io, net::{IpAddr, SocketAddr}, path::PathBuf};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+};
 
-use crate::socket::EmulatorSocket;
+use tokio::task::JoinHandle;
+
+use crate::{
+    http::api::{self, ApiRequest},
+    hub::Hub,
+    phone::Phones,
+    random::Random,
+    server::Server,
+    socket::EmulatorSocket,
+    world::{Shared, World, load},
+};
+
+/// Origins that an emulator without ports goes by.
+const IN_PROCESS: (&str, &str) = ("http://127.0.0.1:4600", "http://127.0.0.1:4601");
 
 /// A running emulator. Dropping it stops it.
 #[derive(Debug)]
 pub struct Emulator {
+    shared: Arc<Shared>,
     api: String,
     control: String,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 /// How to start an emulator.
@@ -68,10 +88,32 @@ impl Builder {
     /// # Errors
     /// An address that cannot be bound or is not loopback, a state file that cannot be read.
     pub async fn start(self) -> io::Result<Emulator> {
-        Ok(Emulator {
-            api: "http://127.0.0.1:4600".to_owned(),
-            control: "http://127.0.0.1:4601".to_owned(),
-        })
+        let shared = Arc::new(self.world()?);
+        let mut tasks = Vec::new();
+        let keeper = Arc::clone(&shared);
+        tasks.push(tokio::spawn(async move { keeper.keep_time().await }));
+        if self.state.is_some() {
+            let keeper = Arc::clone(&shared);
+            tasks.push(tokio::spawn(async move { keeper.keep_state().await }));
+        }
+        let (api, control) = IN_PROCESS;
+        Ok(Emulator { shared, api: api.to_owned(), control: control.to_owned(), tasks })
+    }
+
+    fn world(&self) -> io::Result<Shared> {
+        let saved = self.state.as_deref().map(load).transpose()?.flatten();
+        let starts = saved.as_ref().map_or(0, |saved| saved.starts() + 1);
+        let random = Random::new(self.seed, starts)?;
+        let phones = Phones::new(random.fork("phones"));
+        let hub = Hub::new();
+        let server = Server::new(random, self.handshake_limit, hub.clone());
+        let mut world = World::new(server, phones);
+        if let Some(saved) = saved
+            && !world.restore(saved)
+        {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the state file is damaged"));
+        }
+        Ok(Shared::new(world, hub, self.state.clone()))
     }
 }
 
@@ -116,8 +158,12 @@ impl Emulator {
         body: Vec<u8>,
         peer: IpAddr,
     ) -> (u16, String, Vec<u8>) {
-        let _ = (method, path_and_query, content_type, body, peer);
-        (404, String::new(), Vec::new())
+        let _ = content_type;
+        let (path, query) = split(path_and_query);
+        let request = ApiRequest { method, path, query, body: &body, peer };
+        let answer = api::answer(&self.shared, &request);
+        tokio::time::sleep(answer.delay).await;
+        (answer.status, answer.content_type.to_owned(), answer.body)
     }
 
     /// Opens a WebSocket without a network.
@@ -125,7 +171,28 @@ impl Emulator {
     /// # Errors
     /// The HTTP status in place of 101.
     pub fn socket(&self, path_and_query: &str, peer: IpAddr) -> Result<EmulatorSocket, u16> {
-        let _ = (path_and_query, peer);
-        Err(404)
+        let _ = peer;
+        let (path, query) = split(path_and_query);
+        if !api::is_socket("GET", path) {
+            return Err(404);
+        }
+        let line = api::open_socket(&self.shared, query)?;
+        Ok(EmulatorSocket::new(Arc::clone(&self.shared), line))
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.shared.world().server.close_all();
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+fn split(path_and_query: &str) -> (&str, Option<&str>) {
+    match path_and_query.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (path_and_query, None),
     }
 }

@@ -1,0 +1,4 @@
+//! What the emulator says over HTTP.
+
+pub(crate) mod answer;
+pub(crate) mod api;

@@ -1,0 +1,126 @@
+//! Lists for the control API.
+
+use super::{Server, attempt::Decision};
+use crate::{
+    error::ControlError,
+    identity::Identity,
+    model::{Connection, FrameRecord, Pending, Service},
+    wire::value::Map,
+};
+
+use super::send::Kind;
+
+impl Server {
+    pub(crate) fn service_list(&self) -> Vec<Service> {
+        let list = self.services.iter().map(|service| Service {
+            svc_id: service.svc_id.clone(),
+            app_tag: service.app_tag.clone(),
+            title: service.title.clone(),
+            url: service.url.clone(),
+            mode: service.mode,
+            family: service.family,
+            revision: service.revision,
+            server_ips: service.server_ips.iter().map(ToString::to_string).collect(),
+            switches: service.switches.clone(),
+        });
+        list.collect()
+    }
+
+    /// Attempts that wait for a decision, oldest first.
+    pub(crate) fn pending(&self) -> Vec<Pending> {
+        let now = self.clock.elapsed();
+        let mut open: Vec<_> = self
+            .attempts
+            .iter()
+            .filter(|(_, it)| matches!(it.decision, Decision::Open) && !it.expired(now))
+            .collect();
+        open.sort_by_key(|(_, attempt)| attempt.number);
+        let view = |(tmp_id, attempt): (&String, &super::Attempt)| Pending {
+            tmp_id: tmp_id.clone(),
+            svc_id: attempt.service.name().to_owned(),
+            name: attempt.name.clone(),
+            connected: self.sockets.is_open(&Identity::Tmp(tmp_id.clone())),
+            age: now.saturating_sub(attempt.created).as_secs(),
+        };
+        open.into_iter().map(view).collect()
+    }
+
+    /// All connections; `asked` knows which of them wait for a filekey.
+    pub(crate) fn connection_list(&self, asked: impl Fn(&str) -> bool) -> Vec<Connection> {
+        let list = self.connections.values().map(|it| Connection {
+            app_id: it.app_id.clone(),
+            svc_id: it.service.name().to_owned(),
+            user: self.user_of(&it.safe_id),
+            safe_id: it.safe_id.clone(),
+            name: it.name.clone(),
+            alive: it.alive,
+            filekey_asked: it.alive && asked(&it.app_id),
+            connected: self.sockets.is_open(&Identity::App(it.app_id.clone())),
+        });
+        list.collect()
+    }
+
+    /// The control API's name of a user.
+    pub(crate) fn user_of(&self, safe_id: &str) -> String {
+        self.accounts.get(safe_id).map(|it| it.registration.user.clone()).unwrap_or_default()
+    }
+
+    /// Whether a connection exists, and is alive.
+    pub(crate) fn alive(&self, app_id: &str) -> Option<bool> {
+        self.connection(app_id).map(|connection| connection.alive)
+    }
+
+    /// Live connections, or the one that is named.
+    pub(crate) fn live_ids(&self, only: Option<&str>) -> Vec<String> {
+        self.connections
+            .values()
+            .filter(|it| it.alive && only.is_none_or(|only| only == it.app_id))
+            .map(|it| it.app_id.clone())
+            .collect()
+    }
+
+    /// Identities with open sockets.
+    pub(crate) fn connected(&self) -> Vec<Identity> {
+        self.sockets.identities()
+    }
+
+    /// Drops a line.
+    pub(crate) fn cut(&mut self, identity: &Identity) {
+        self.sockets.cut(identity);
+        self.hub.changed();
+    }
+
+    /// Closes every socket: the emulator ends.
+    pub(crate) fn close_all(&mut self) {
+        self.sockets.close_all(1001);
+    }
+
+    /// The frames of an identity that is known.
+    pub(crate) fn frames(&self, identity: &Identity) -> Result<Vec<FrameRecord>, ControlError> {
+        self.known(identity)?;
+        Ok(self.journal.of(identity))
+    }
+
+    /// Pushes anything to an open socket.
+    pub(crate) fn push(
+        &mut self,
+        identity: &Identity,
+        from: &str,
+        body: Map,
+    ) -> Result<(), ControlError> {
+        self.known(identity)?;
+        if !self.sockets.is_open(identity) {
+            return Err(ControlError::conflict("no open socket"));
+        }
+        self.send(identity, Kind::Answer, from, body);
+        Ok(())
+    }
+
+    fn known(&self, identity: &Identity) -> Result<(), ControlError> {
+        let known = match identity {
+            Identity::Tmp(tmp_id) => self.attempt(tmp_id).is_ok(),
+            Identity::App(app_id) => self.connection(app_id).is_some(),
+        };
+        if known { Ok(()) } else { Err(ControlError::unknown("id", &identity.to_string())) }
+    }
+}

@@ -1,0 +1,7 @@
+//! The emulator from outside and inside, without a network and on a paused clock.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod login;
+mod peer;
+mod vectors;

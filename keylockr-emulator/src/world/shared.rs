@@ -1,0 +1,117 @@
+//! The lock around the world, and what happens outside of it: cryptography and waiting.
+
+use std::{
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::mpsc;
+
+use super::{World, save};
+use crate::{
+    hub::Hub,
+    identity::Identity,
+    server::Outgoing,
+    wire::{error::WireError, ws_sig::WsSig},
+};
+
+/// The world, shared by sockets, pages and tests.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    world: Mutex<World>,
+    hub: Hub,
+    state: Option<PathBuf>,
+    /// Held while the state file is written, so that an older state never follows a newer one.
+    writing: tokio::sync::Mutex<()>,
+}
+
+/// The emulator's end of an open socket.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) identity: Identity,
+    pub(crate) number: u64,
+    pub(crate) outgoing: mpsc::Receiver<Outgoing>,
+}
+
+impl Shared {
+    pub(crate) fn new(world: World, hub: Hub, state: Option<PathBuf>) -> Self {
+        Self { world: Mutex::new(world), hub, state, writing: tokio::sync::Mutex::new(()) }
+    }
+
+    /// The world. A panic elsewhere must not stop every other test of a program.
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Opens a socket for the identity that signed.
+    pub(crate) fn open(&self, sig: &str) -> Result<Line, WireError> {
+        let identity = self.check(sig)?;
+        let attached = self.world().server.attach(&identity);
+        let (number, outgoing) = attached.ok_or(WireError::Identity)?;
+        Ok(Line { identity, number, outgoing })
+    }
+
+    /// The identity that a `sig` proves.
+    pub(crate) fn check(&self, sig: &str) -> Result<Identity, WireError> {
+        let sig = WsSig::parse(sig)?;
+        let identity = Identity::parse(sig.identity()).ok_or(WireError::Identity)?;
+        let keys = self.world().server.sig_keys(&identity);
+        let (key, window, now) = keys.ok_or(WireError::Identity)?;
+        sig.verify(&key, now, window)?;
+        Ok(identity)
+    }
+
+    /// Handles a binary message of a socket.
+    pub(crate) fn receive(&self, identity: &Identity, number: u64, frame: &[u8]) {
+        let Some(keys) = self.world().server.frame_keys(identity, number) else { return };
+        let opened = keys.open(frame);
+        let mut world = self.world();
+        let World { server, phones, .. } = &mut *world;
+        server.received(identity, number, opened, phones);
+    }
+
+    /// Carries out the agenda, for ever.
+    pub(crate) async fn keep_time(&self) {
+        loop {
+            let added = self.hub.timers().notified();
+            let next = {
+                let mut world = self.world();
+                world.run_due();
+                let clock = &world.server.clock;
+                world.server.agenda.next().map(|at| clock.instant(at))
+            };
+            match next {
+                Some(at) => tokio::select! {
+                    () = tokio::time::sleep_until(at) => {}
+                    () = added => {}
+                },
+                None => added.await,
+            }
+        }
+    }
+
+    /// Writes the state file after every change, for ever.
+    pub(crate) async fn keep_state(&self) {
+        loop {
+            self.hub.saver().notified().await;
+            self.save().await;
+        }
+    }
+
+    /// Writes the state file now. Trouble is told and survived: the next change tries again.
+    pub(crate) async fn save(&self) {
+        let Some(path) = self.state.clone() else { return };
+        let _one_at_a_time = self.writing.lock().await;
+        let saved = self.world().save();
+        let stored = tokio::task::spawn_blocking(move || save::store(&path, &saved)).await;
+        match stored {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the state file was not written"),
+            Err(error) => tracing::warn!(%error, "the state file was not written"),
+        }
+    }
+}

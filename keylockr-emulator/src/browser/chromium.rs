@@ -46,17 +46,14 @@ pub(super) struct Profile {
 #[derive(Debug)]
 pub(super) struct Chromium {
     pub(super) session: WebDriver,
-    folder: PathBuf,
+    // In this order: the driver ends before its profile's folder goes.
     _driver: Child,
+    _folder: Folder,
 }
 
 impl Chromium {
     pub(super) async fn start(installed: &Installed, profile: Profile) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = format!("keylockr-browser-{}-{count}", std::process::id());
-        let folder = std::env::temp_dir().join(folder);
-        std::fs::create_dir_all(&folder).expect("a folder for the profile");
+        let folder = Folder::new();
         let mut driver = Command::new(&installed.driver)
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -73,7 +70,7 @@ impl Chromium {
                 .expect("its output")
                 .expect("a line with its port");
             let port = line
-                .rsplit_once("on port ")
+                .rsplit_once("started successfully on port ")
                 .map(|(_, port)| port.trim_end_matches('.'));
             if let Some(port) = port.and_then(|port| port.parse::<u16>().ok()) {
                 break port;
@@ -82,7 +79,7 @@ impl Chromium {
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let session = WebDriver::builder(
             format!("http://127.0.0.1:{port}"),
-            capabilities(installed, profile, &folder),
+            capabilities(installed, profile, &folder.0),
         )
         .client(Loopback)
         .connect()
@@ -90,8 +87,8 @@ impl Chromium {
         .expect("a browser session");
         Self {
             session,
-            folder,
             _driver: driver,
+            _folder: folder,
         }
     }
 
@@ -102,9 +99,25 @@ impl Chromium {
     }
 }
 
-impl Drop for Chromium {
+/// A folder of its own, gone afterwards.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("keylockr-browser-{}-{count}", std::process::id());
+        let folder = Self(std::env::temp_dir().join(name));
+        std::fs::create_dir_all(&folder.0).expect("a folder for the profile");
+        folder
+    }
+}
+
+impl Drop for Folder {
     fn drop(&mut self) {
-        let _removed = std::fs::remove_dir_all(&self.folder);
+        // The browser may be writing its last files: what stays is the system's to clean.
+        let _removed = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -17,6 +17,7 @@ pub const MAX_RECORD: usize = 61_440;
 const SEED_RAW_FROM: usize = 16_384;
 
 mod sealed {
+    #[expect(unnameable_types, reason = "that is what closes the trait built on it")]
     pub trait Sealed {}
 }
 

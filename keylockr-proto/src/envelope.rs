@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
 use crate::keys::{SharedKey, SignPublic};
-use crate::msgpack::{ArrayView, Document, MAX_DEPTH, MapView, RawItems, View, Writer};
+use crate::msgpack::{ArrayView, Document, MapView, RawItems, View, Writer};
 use crate::primitives::{self, Hasher, NONCE_LENGTH, TAG_LENGTH};
 use crate::time::{UnixTime, Window};
 
@@ -376,6 +376,3 @@ impl fmt::Debug for Message {
             .finish_non_exhaustive()
     }
 }
-
-/// Levels a body may have: it lies one map deep in the box.
-const MAX_BODY_DEPTH: usize = MAX_DEPTH - 1;

@@ -98,9 +98,7 @@ impl WsSig {
     /// Signs a name at a time.
     pub fn new(identity: &Identity, ts: UnixTime, keys: &ClientKeys) -> Self {
         let message = alloc::format!("{identity}.{ts}");
-        let mut signed = keys.sign_secret().sign(message.as_bytes()).to_vec();
-        signed.extend_from_slice(message.as_bytes());
-        Self(BASE64_URL.encode(signed))
+        Self(BASE64_URL.encode(keys.sign_secret().sign_message(message.as_bytes())))
     }
 
     /// The value of the query parameter; it needs no escaping.

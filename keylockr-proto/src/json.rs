@@ -7,13 +7,10 @@ use core::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-/// A JSON value; numbers keep only what somebody reads.
+/// A JSON value, as far as somebody reads it.
 pub(crate) enum Json {
     Null,
     Bool(bool),
-    /// A non-negative integer.
-    UInt(u64),
-    /// Any other number.
     Number,
     Text(String),
     Array,
@@ -60,12 +57,12 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Json::Bool(value))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(Json::UInt(value))
+    fn visit_u64<E>(self, _: u64) -> Result<Json, E> {
+        Ok(Json::Number)
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-        Ok(u64::try_from(value).map_or(Json::Number, Json::UInt))
+    fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
+        Ok(Json::Number)
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Json, E> {

@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::hash::{Hash, Hasher as StdHasher};
 
@@ -14,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::entropy::{Entropy, draw};
 use crate::error::{Error, ErrorKind};
-use crate::primitives::{self, SIGNATURE_LENGTH, Signer, Verifier};
+use crate::primitives::{self, NONCE_LENGTH, SIGNATURE_LENGTH, Signer, TAG_LENGTH, Verifier};
 
 /// Largest answer of a key endpoint, in bytes (K 4).
 const KEY_ANSWER: usize = 1024;
@@ -59,6 +60,14 @@ impl SignSecret {
     /// The public half.
     pub fn public(&self) -> SignPublic {
         SignPublic(self.0.verifier())
+    }
+
+    /// A *signed message*: the signature, then the message (K 1.3). Frames, addresses and proofs are signed by the types
+    /// that build them; a message of your own must be like none of those.
+    pub fn sign_message(&self, message: &[u8]) -> Vec<u8> {
+        let mut signed = self.sign(message).to_vec();
+        signed.extend_from_slice(message);
+        signed
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LENGTH] {
@@ -291,6 +300,41 @@ impl SharedKey {
         primitives::box_key(own.as_bytes(), peer.as_bytes())
             .map(|key| Self(Box::new(key)))
             .ok_or_else(|| ErrorKind::Key.into())
+    }
+
+    /// Boxes a text under a fresh nonce: the nonce, then the tag, then the ciphertext.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Entropy`], and [`ErrorKind::Size`] beyond what the cipher can number.
+    pub fn seal(&self, text: &[u8], entropy: &mut dyn Entropy) -> Result<Vec<u8>, Error> {
+        let nonce = draw::<NONCE_LENGTH>(entropy)?;
+        let start = NONCE_LENGTH + TAG_LENGTH;
+        let mut boxed = Vec::with_capacity(start + text.len());
+        boxed.extend_from_slice(&nonce);
+        boxed.extend_from_slice(&[0; TAG_LENGTH]);
+        boxed.extend_from_slice(text);
+        let (head, text) = boxed.split_at_mut(start);
+        let tag = primitives::secretbox_seal(&self.0, &nonce, text)
+            .ok_or(Error::from(ErrorKind::Size))?;
+        head[NONCE_LENGTH..].copy_from_slice(&tag);
+        Ok(boxed)
+    }
+
+    /// Opens what [`SharedKey::seal`] made, on either side.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Box`]
+    pub fn open(&self, boxed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let refused = || Error::from(ErrorKind::Box);
+        let (nonce, tagged) = boxed.split_first_chunk().ok_or_else(refused)?;
+        let (tag, text) = tagged.split_first_chunk().ok_or_else(refused)?;
+        let mut text = Zeroizing::new(text.to_vec());
+        if !primitives::secretbox_open(&self.0, nonce, tag, &mut text) {
+            return Err(refused());
+        }
+        Ok(text)
     }
 
     pub(crate) fn bytes(&self) -> &[u8; Self::LENGTH] {

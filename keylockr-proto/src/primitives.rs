@@ -136,7 +136,7 @@ pub(crate) fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> Zeroizing<[u8; 32]>
     // A key of any length up to the block size is used as it is, padded with zeros: so build the block and no fallible call.
     let mut block = Zeroizing::new([0; 64]);
     block[..32].copy_from_slice(key);
-    let mut mac = <Hmac<Sha256> as hmac::digest::KeyInit>::new((&*block).into());
+    let mut mac = <Hmac<Sha256> as KeyInit>::new((&*block).into());
     mac.update(message);
     Zeroizing::new(mac.finalize().into_bytes().into())
 }

@@ -112,15 +112,15 @@ pub struct Possession<'a> {
 }
 
 impl Possession<'_> {
-    /// The signed bytes.
+    /// The signed bytes: a prefix, then the hash of the claims.
     pub fn message(&self) -> Vec<u8> {
-        let claims = self.claims().encode();
         let mut message = POSSESSION_PREFIX.to_vec();
-        message.extend_from_slice(&primitives::sha256(&claims));
+        message.extend_from_slice(&primitives::sha256(&self.claims()));
         message
     }
 
-    fn claims(&self) -> Value {
+    /// What is claimed, in canonical msgpack.
+    pub fn claims(&self) -> Vec<u8> {
         Value::from_members([
             ("aud", self.audience.into()),
             ("ch", self.challenge.as_slice().into()),
@@ -128,6 +128,7 @@ impl Possession<'_> {
             ("safe", self.safe_id.as_str().into()),
             ("v", Value::Int(1)),
         ])
+        .encode()
     }
 
     /// The browser's side.

@@ -5,7 +5,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use super::{Direction, Frame, MAX_BODY_DEPTH, MAX_FRAME, Message};
+use super::{Direction, Frame, MAX_FRAME, Message};
 use crate::action::Action;
 use crate::entropy::{Entropy, draw};
 use crate::error::{Error, ErrorKind};
@@ -13,7 +13,7 @@ use crate::id::Identity;
 use crate::keys::{
     BoxPublic, BoxSecret, ClientKeys, ServerKeys, SharedKey, SignPublic, SignSecret,
 };
-use crate::msgpack::{Value, Writer};
+use crate::msgpack::{MAX_DEPTH, MAX_VALUES, Value, Writer};
 use crate::primitives::{self, NONCE_LENGTH, TAG_LENGTH};
 use crate::time::{UnixTime, Window};
 
@@ -384,14 +384,24 @@ fn raw_size(raw: &[&[u8]]) -> usize {
     raw.iter().map(|item| item.len() + 5).sum()
 }
 
-/// Whether a reader that holds to K 2.2 would take this body, as far as its depth goes; the rest is the size limit.
+/// Whether a reader that holds to K 2.2 takes this body. It lies one map deep in the box, beside a header of six values.
 fn is_acceptable_body(body: &Value) -> bool {
-    fn fits(value: &Value, left: usize) -> bool {
-        match value {
-            Value::Array(items) => left > 0 && items.iter().all(|item| fits(item, left - 1)),
-            Value::Map(members) => left > 0 && members.values().all(|item| fits(item, left - 1)),
-            _ => true,
-        }
+    fn fits(value: &Value, depth: usize, left: &mut usize) -> bool {
+        let names = match value {
+            Value::Map(members) => members.len(),
+            _ => 0,
+        };
+        let Some(rest) = left.checked_sub(1 + names) else {
+            return false;
+        };
+        *left = rest;
+        depth <= MAX_DEPTH
+            && match value {
+                Value::Array(items) => items.iter().all(|item| fits(item, depth + 1, left)),
+                Value::Map(members) => members.values().all(|item| fits(item, depth + 1, left)),
+                _ => true,
+            }
     }
-    matches!(body, Value::Map(_)) && fits(body, MAX_BODY_DEPTH)
+    let mut left = MAX_VALUES - 8;
+    matches!(body, Value::Map(_)) && fits(body, 1, &mut left)
 }

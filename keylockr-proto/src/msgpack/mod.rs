@@ -13,6 +13,6 @@ pub use read::Document;
 pub use value::Value;
 pub use view::{ArrayView, MapView, View};
 
-pub(crate) use read::{MAX_DEPTH, MAX_INPUT};
+pub(crate) use read::{MAX_DEPTH, MAX_VALUES};
 pub(crate) use view::RawItems;
-pub(crate) use write::{Sink, Writer};
+pub(crate) use write::Writer;

@@ -6,11 +6,11 @@ use super::write::Writer;
 use crate::error::{Error, ErrorKind};
 
 /// Largest input of the reader, in bytes.
-pub(crate) const MAX_INPUT: usize = 262_144;
+const MAX_INPUT: usize = 262_144;
 /// Containers that may enclose a value.
 pub(crate) const MAX_DEPTH: usize = 32;
 /// Values in one input, names of members included.
-const MAX_VALUES: usize = 4096;
+pub(crate) const MAX_VALUES: usize = 4096;
 
 /// One msgpack value that was checked from end to end (K 2.2).
 ///

@@ -1,6 +1,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::write::Writer;
 
@@ -8,7 +9,7 @@ use super::write::Writer;
 ///
 /// The order of a map is that of its names' UTF-8 bytes, which is the order on the wire. For reading see
 /// [`Document`](crate::Document): it needs no tree.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Value {
     /// nil
     Nil,
@@ -58,6 +59,23 @@ impl Value {
         match self {
             Self::Map(members) => members.get(name),
             _ => None,
+        }
+    }
+}
+
+/// Bytes show their number only: a body may hold a boxed key.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nil => f.write_str("Nil"),
+            Self::Bool(value) => value.fmt(f),
+            Self::Int(value) => value.fmt(f),
+            Self::UInt(value) => value.fmt(f),
+            Self::F64(value) => value.fmt(f),
+            Self::Text(text) => text.fmt(f),
+            Self::Bin(bytes) => write!(f, "Bin({} bytes)", bytes.len()),
+            Self::Array(items) => f.debug_list().entries(items).finish(),
+            Self::Map(members) => f.debug_map().entries(members).finish(),
         }
     }
 }

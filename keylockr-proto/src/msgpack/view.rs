@@ -5,7 +5,7 @@ use super::read::{Cursor, Head};
 use super::value::Value;
 
 /// A value, read where it lies in a checked input.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub enum View<'a> {
     /// nil
     Nil,
@@ -40,6 +40,23 @@ impl View<'_> {
             Self::Bin(bytes) => Value::Bin(bytes.to_vec()),
             Self::Array(items) => Value::Array(items.iter().map(View::to_value).collect()),
             Self::Map(members) => members.to_value(),
+        }
+    }
+}
+
+/// Bytes show their number only: a body may hold a boxed key.
+impl fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nil => f.write_str("Nil"),
+            Self::Bool(value) => value.fmt(f),
+            Self::Int(value) => value.fmt(f),
+            Self::UInt(value) => value.fmt(f),
+            Self::F64(value) => value.fmt(f),
+            Self::Text(text) => text.fmt(f),
+            Self::Bin(bytes) => write!(f, "Bin({} bytes)", bytes.len()),
+            Self::Array(items) => items.fmt(f),
+            Self::Map(members) => members.fmt(f),
         }
     }
 }

@@ -209,8 +209,7 @@ async fn hears_a_denial(peer: Option<Peer>) {
 
 fn agrees_with_the_vectors(peer: Option<Peer>) {
     let Some(peer) = peer else { return };
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let vectors = workspace.join("keylockr-proto/tests/vectors/keylockr-kps.json");
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/keylockr-kps.json");
     let checked = peer.command().arg("vectors").arg(vectors).output().unwrap();
     assert!(checked.status.success(), "{}", stderr(&checked));
     let counts: Value = serde_json::from_slice(&checked.stdout).unwrap();

@@ -3,14 +3,14 @@
 use http::Method;
 
 use super::setup::Adapter;
-use super::stage::Stage;
+use super::stage::{Stage, next_of};
 
 /// A page request is sent to the sign-in page; everything else gets 401 and where to go.
 pub async fn guard_answers(adapter: impl Adapter) {
     let stage = Stage::new(&adapter).await;
     let browser = stage.browser();
     let page = browser.get("/private").page().send().await;
-    assert_eq!(page.expect_see_other(), "/login?next=%2Fprivate");
+    assert_eq!(next_of(&page.expect_see_other()), "/private");
     assert!(
         page.header("cache-control")
             .is_some_and(|value| value.contains("no-store"))

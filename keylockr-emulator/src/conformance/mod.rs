@@ -89,7 +89,6 @@ macro_rules! conformance_suite {
                 newest_attempt_is_meant_without_a_handle,
                 one_event_stream_for_an_attempt,
                 attempt_expires,
-                approved_attempt_expires,
             }
             finish {
                 finish_answers_the_user,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::setup::Adapter;
-use super::stage::{Stage, eventually};
+use super::stage::Stage;
 
 /// The current status first, one event for each change, and an end after the final one.
 pub async fn events_tell_every_change(adapter: impl Adapter) {
@@ -217,25 +217,6 @@ pub async fn attempt_expires(adapter: impl Adapter) {
     // The service keeps it for 600 s: an approval that comes too late must not count.
     stage.service.approve(&attempt.tmp_id, "alice");
     assert_eq!(browser.status_word(&attempt).await, "expired");
-    browser.finish(&attempt).await.expect_problem(410);
-    assert_eq!(browser.me().await, Err(401));
-}
-
-/// An approved attempt that nobody collects runs out as well.
-pub async fn approved_attempt_expires(adapter: impl Adapter) {
-    let stage = Stage::with(&adapter, |setup| {
-        setup.attempt_life = Duration::from_secs(5);
-    })
-    .await;
-    let browser = stage.browser();
-    let attempt = stage.approved(&browser, "alice").await;
-    let watcher = &browser;
-    let late = &attempt;
-    eventually(|| async move {
-        let reply = watcher.get(&late.at("/status")).send().await;
-        reply.status == 200 && reply.json()["status"] == "expired"
-    })
-    .await;
     browser.finish(&attempt).await.expect_problem(410);
     assert_eq!(browser.me().await, Err(401));
 }

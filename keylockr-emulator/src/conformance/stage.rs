@@ -193,6 +193,28 @@ impl Browser {
     }
 }
 
+/// Where the guard's redirect to the sign-in page leads afterwards.
+#[track_caller]
+#[must_use]
+pub fn next_of(target: &str) -> String {
+    let next = target
+        .strip_prefix("/login?next=")
+        .expect("the sign-in page, with a next");
+    let mut bytes = next.bytes();
+    let mut path = Vec::new();
+    while let Some(byte) = bytes.next() {
+        assert!(!b"&#+ ".contains(&byte), "an encoded value: {target}");
+        path.push(match byte {
+            b'%' => {
+                let digits: String = bytes.by_ref().take(2).map(char::from).collect();
+                u8::from_str_radix(&digits, 16).expect("two digits")
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(path).expect("a path in UTF-8")
+}
+
 /// Whether nothing can follow this status but a `finish`.
 #[must_use]
 pub fn is_final(status: &str) -> bool {

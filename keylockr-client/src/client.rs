@@ -194,7 +194,7 @@ impl fmt::Debug for Client {
 
 fn failure(error: &Error) -> LoginFailure {
     match error {
-        Error::WeakKey | Error::NotPinned { .. } => LoginFailure::Protocol(ErrorKind::Key),
+        Error::UnusableKey | Error::NotPinned { .. } => LoginFailure::Protocol(ErrorKind::Key),
         Error::ClockDrift { .. } | Error::ClockAbsurd { .. } => LoginFailure::Clock,
         Error::Transport { .. }
         | Error::Status { .. }

@@ -34,9 +34,9 @@ pub enum Error {
         /// Which call was answered.
         endpoint: Endpoint,
     },
-    /// It serves a key that protects nothing (K 1.4, 1.5).
-    #[error("KeyLockr serves a weak key")]
-    WeakKey,
+    /// It serves something that is no key, or a key that protects nothing (K 1.4, 1.5).
+    #[error("KeyLockr serves a key that cannot be used")]
+    UnusableKey,
     /// It serves keys that are not among the pinned ones.
     #[error("KeyLockr serves keys that are not pinned (fingerprint {fingerprint})")]
     NotPinned {

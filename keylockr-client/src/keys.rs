@@ -75,7 +75,7 @@ impl KeyStore {
     /// Takes over a pair that was served. A pair that is not pinned changes nothing.
     pub(crate) fn served(&mut self, keys: ServerKeys, now: Instant) -> Result<ServerKeys, Error> {
         if !self.pins.allow(&keys) {
-            let fingerprint = keys.fingerprint().to_string();
+            let fingerprint = keys.fingerprint();
             tracing::error!(
                 name: "keylockr.keys.not_pinned",
                 %fingerprint,
@@ -130,7 +130,7 @@ mod tests {
         for bad in [other.clone(), mixed(&good, &other), mixed(&other, &good)] {
             let refused = store.served(bad.clone(), now);
             assert!(matches!(&refused, Err(Error::NotPinned { fingerprint })
-                if *fingerprint == bad.fingerprint().to_string()));
+                if *fingerprint == bad.fingerprint()));
             assert!(store.last().is_none(), "a refused key is not kept");
         }
         assert!(store.served(good.clone(), now).is_ok());

@@ -68,7 +68,7 @@
 //! # Logging
 //!
 //! Events of `tracing`, each with a stable name: `keylockr.http.{answered, failed}`,
-//! `keylockr.keys.{changed, not_pinned, weak}`, `keylockr.clock.{measured, refused}`,
+//! `keylockr.keys.{changed, not_pinned, unusable}`, `keylockr.clock.{measured, refused}`,
 //! `keylockr.socket.{open, refused, close, closed, broken, stuck}`,
 //! `keylockr.login.{progress, end}`, `keylockr.link.{status, waiting, lagged}`,
 //! `keylockr.replay.full`. None holds a key, a nonce, a frame, a message of the service, or the

@@ -2,6 +2,7 @@
 //! keys and clock. One asks for them at a time; everybody who waited meanwhile shares the answer.
 
 use core::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keylockr_proto::{ErrorKind, ServerKeys, WsSig};
@@ -31,8 +32,10 @@ pub(crate) struct Service {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
     keys: Mutex<KeyStore>,
-    /// Held while keys or clock are being asked for; guards when that ended and how.
-    flight: tokio::sync::Mutex<Option<(Instant, Result<(), Error>)>>,
+    /// Held while keys or clock are being asked for; guards why that failed the last time.
+    flight: tokio::sync::Mutex<Option<Error>>,
+    /// How many flights of `sync` have ended.
+    flights: AtomicU64,
     health: tokio::sync::Mutex<Option<(Instant, Result<(), Error>)>>,
 }
 
@@ -45,6 +48,7 @@ impl Service {
             clock,
             keys: Mutex::new(keys),
             flight: tokio::sync::Mutex::default(),
+            flights: AtomicU64::new(0),
             health: tokio::sync::Mutex::default(),
         }
     }
@@ -54,14 +58,15 @@ impl Service {
         if let Some(keys) = self.synced() {
             return Ok(keys);
         }
-        let asked = clock::monotonic();
+        let before = self.flights.load(Ordering::Acquire);
         let mut flight = self.flight.lock().await;
         if let Some(keys) = self.synced() {
             return Ok(keys);
         }
-        if let Some((ended, Err(error))) = &*flight
-            && *ended >= asked
+        if let Some(error) = &*flight
+            && self.flights.load(Ordering::Acquire) != before
         {
+            // It ended while we waited for it.
             return Err(error.clone());
         }
         let have = self.keys().fresh(clock::monotonic()).cloned();
@@ -80,10 +85,8 @@ impl Service {
         };
         let (keys, clock) = tokio::join!(keys, clock);
         let result = keys.and_then(|keys| clock.map(|()| keys));
-        *flight = Some((
-            clock::monotonic(),
-            result.as_ref().map(|_| ()).map_err(Error::clone),
-        ));
+        *flight = result.as_ref().err().cloned();
+        self.flights.fetch_add(1, Ordering::Release);
         result
     }
 
@@ -174,8 +177,8 @@ impl Service {
         })?;
         let keys = ServerKeys::from_base64(enc, sign).map_err(|error| match error.kind() {
             ErrorKind::Key => {
-                tracing::error!(name: "keylockr.keys.weak", "the service serves a weak key: refused");
-                Error::WeakKey
+                tracing::error!(name: "keylockr.keys.unusable", "the service serves an unusable key: refused");
+                Error::UnusableKey
             }
             _ => Error::Malformed { endpoint: Endpoint::KeyEnc },
         })?;

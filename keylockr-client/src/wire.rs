@@ -2,6 +2,7 @@
 //! happens on either. It carries out and reports; it decides nothing.
 
 use core::time::Duration;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,19 +31,11 @@ pub(crate) enum Event {
     Replay(ReplayVerdict),
 }
 
-enum Outcome {
-    Event(Event),
-    Opened(Result<Box<dyn Socket>, SocketError>),
-}
-
-struct Work {
-    future: BoxFuture<'static, Outcome>,
-    connects: bool,
-}
-
 pub(crate) struct Wire {
     service: Arc<Service>,
-    work: Option<Work>,
+    /// Calls in the order they were asked for; the first one is in flight. Each is answered.
+    calls: VecDeque<BoxFuture<'static, Event>>,
+    opening: Option<BoxFuture<'static, Result<Box<dyn Socket>, SocketError>>>,
     socket: Option<Box<dyn Socket>>,
     /// A socket that broke while sending, not reported yet.
     broken: bool,
@@ -53,7 +46,8 @@ impl Wire {
     pub(crate) fn new(service: Arc<Service>) -> Self {
         Self {
             service,
-            work: None,
+            calls: VecDeque::new(),
+            opening: None,
             socket: None,
             broken: false,
             closing: None,
@@ -62,27 +56,31 @@ impl Wire {
 
     pub(crate) fn handshake(&mut self, body: Vec<u8>, limit: Duration) {
         let service = Arc::clone(&self.service);
-        self.start(async move { Event::Handshake(service.handshake(body, limit).await.ok()) });
+        self.call(async move { Event::Handshake(service.handshake(body, limit).await.ok()) });
     }
 
     pub(crate) fn verify(&mut self, body: Vec<u8>) {
         let service = Arc::clone(&self.service);
-        self.start(async move { Event::Verify(service.verify(body).await.ok()) });
+        self.call(async move { Event::Verify(service.verify(body).await.ok()) });
     }
 
     pub(crate) fn refetch_keys(&mut self) {
         let service = Arc::clone(&self.service);
-        self.start(async move { Event::Keys(service.refetch_keys().await.ok()) });
+        self.call(async move { Event::Keys(service.refetch_keys().await.ok()) });
     }
 
     pub(crate) fn sync_clock(&mut self) {
         let service = Arc::clone(&self.service);
-        self.start(async move { Event::Clock(service.resync_clock().await.is_ok()) });
+        self.call(async move { Event::Clock(service.resync_clock().await.is_ok()) });
     }
 
     pub(crate) fn check_replay(&mut self, hash: KpsHash) {
         let service = Arc::clone(&self.service);
-        self.start(async move { Event::Replay(service.config.replay.check(hash).await) });
+        self.call(async move { Event::Replay(service.config.replay.check(hash).await) });
+    }
+
+    fn call(&mut self, call: impl Future<Output = Event> + Send + 'static) {
+        self.calls.push_back(Box::pin(call));
     }
 
     pub(crate) fn connect(&mut self, sig: WsSig) {
@@ -91,19 +89,7 @@ impl Wire {
         self.socket = None;
         self.broken = false;
         let service = Arc::clone(&self.service);
-        let future = Box::pin(async move { Outcome::Opened(service.open(sig).await) });
-        self.work = Some(Work {
-            future,
-            connects: true,
-        });
-    }
-
-    fn start(&mut self, work: impl Future<Output = Event> + Send + 'static) {
-        let future = Box::pin(async move { Outcome::Event(work.await) });
-        self.work = Some(Work {
-            future,
-            connects: false,
-        });
+        self.opening = Some(Box::pin(async move { service.open(sig).await }));
     }
 
     /// Sends a frame. A socket that does not take it in time is reported as closed by `next`.
@@ -131,7 +117,7 @@ impl Wire {
     /// background; see [`closed`](Self::closed).
     pub(crate) fn close(&mut self, code: u16) {
         self.broken = false;
-        self.work.take_if(|work| work.connects);
+        self.opening = None;
         if let Some(mut socket) = self.socket.take() {
             tracing::debug!(name: "keylockr.socket.close", code, "closing the socket");
             self.closing = Some(tokio::spawn(async move { socket.close(code).await }));
@@ -146,26 +132,51 @@ impl Wire {
     }
 
     /// The next thing that happens. Dropping the future loses nothing.
+    ///
+    /// The socket is read only when nothing else is in flight: what it brings is judged with the
+    /// answer known.
     pub(crate) async fn next(&mut self) -> Event {
-        if let Some(work) = &mut self.work {
-            let outcome = work.future.as_mut().await;
-            self.work = None;
-            return match outcome {
-                Outcome::Event(event) => event,
-                Outcome::Opened(Ok(socket)) => {
-                    tracing::debug!(name: "keylockr.socket.open", "the socket is open");
-                    self.socket = Some(socket);
-                    Event::Opened
+        match (self.calls.front_mut(), &mut self.opening) {
+            (None, None) => self.receive().await,
+            (Some(call), None) => {
+                let event = call.await;
+                self.calls.pop_front();
+                event
+            }
+            (None, Some(opening)) => {
+                let result = opening.await;
+                self.opened(result)
+            }
+            (Some(call), Some(opening)) => tokio::select! {
+                biased;
+                event = call => {
+                    self.calls.pop_front();
+                    event
                 }
-                Outcome::Opened(Err(error)) => {
-                    tracing::debug!(name: "keylockr.socket.refused", %error, "no socket");
-                    match error {
-                        SocketError::Refused(401) => Event::Refused,
-                        SocketError::Refused(_) | SocketError::Failed(_) => Event::Failed,
-                    }
-                }
-            };
+                result = opening => self.opened(result),
+            },
         }
+    }
+
+    fn opened(&mut self, result: Result<Box<dyn Socket>, SocketError>) -> Event {
+        self.opening = None;
+        match result {
+            Ok(socket) => {
+                tracing::debug!(name: "keylockr.socket.open", "the socket is open");
+                self.socket = Some(socket);
+                Event::Opened
+            }
+            Err(error) => {
+                tracing::debug!(name: "keylockr.socket.refused", %error, "no socket");
+                match error {
+                    SocketError::Refused(401) => Event::Refused,
+                    SocketError::Refused(_) | SocketError::Failed(_) => Event::Failed,
+                }
+            }
+        }
+    }
+
+    async fn receive(&mut self) -> Event {
         if core::mem::take(&mut self.broken) {
             return Event::Closed(None);
         }

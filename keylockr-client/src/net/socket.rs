@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -20,8 +20,10 @@ const READ_BUFFER: usize = 4 * 1024;
 /// Room for one message with its header and the pong that may wait in front of it.
 const WRITE_BUFFER: usize = MAX_MESSAGE + 4 * 1024;
 
-/// How long a closing handshake may take; the connection is dropped then.
+/// How long a closing handshake may take, and how much may still arrive; the connection is dropped
+/// then.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1024 * 1024;
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
@@ -87,18 +89,35 @@ impl Socket for WebSocket {
 
     fn close(&mut self, code: u16) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let frame = CloseFrame {
-                code: CloseCode::from(code),
-                reason: "".into(),
-            };
-            let closing = async {
-                if self.stream.close(Some(frame)).await.is_ok() {
-                    // Whatever still arrives is not ours to read; wait for the peer's close.
-                    while let Some(Ok(_)) = self.stream.next().await {}
-                }
-            };
-            let _ = tokio::time::timeout(CLOSE_TIME, closing).await;
+            let _ = tokio::time::timeout(CLOSE_TIME, self.shut_down(code)).await;
         })
+    }
+}
+
+impl WebSocket {
+    /// Says goodbye and reads away what is still in flight until the peer has closed too: a
+    /// connection dropped with unread bytes is reset, and the reset may overtake the close frame.
+    async fn shut_down(&mut self, code: u16) {
+        let frame = CloseFrame {
+            code: CloseCode::from(code),
+            reason: "".into(),
+        };
+        if self.stream.close(Some(frame)).await.is_err() {
+            return;
+        }
+        let stream = self.stream.get_mut();
+        if stream.shutdown().await.is_err() {
+            return;
+        }
+        let mut left = LINGER_BYTES;
+        let mut buffer = vec![0; READ_BUFFER];
+        while left > 0 {
+            stream.reset();
+            match stream.read(&mut buffer).await {
+                Ok(0) | Err(_) => return,
+                Ok(read) => left = left.saturating_sub(read),
+            }
+        }
     }
 }
 

@@ -1,0 +1,557 @@
+//! The service's calls against a transport that does as it is told, time paused.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use keylockr_client::proto::login::{LoginConfig, LoginEnd, LoginFailure};
+use keylockr_client::proto::{
+    BoxSecret, ClientKeys, DisplayName, ErrorKind, KeyLifetime, ServerKeys, Service, SignSecret,
+    SvcId,
+};
+use keylockr_client::{
+    BoxFuture, CancellationToken, Client, ClientBuilder, Endpoint, Error, HttpRequest,
+    HttpResponse, Socket, SocketError, SocketTarget, Transport, TransportError, TransportErrorKind,
+};
+use tokio::time::{Instant, sleep};
+
+#[derive(Clone)]
+enum Does {
+    Answer(u16, Vec<u8>),
+    Fail(TransportErrorKind),
+    Hang,
+    After(Duration, Vec<u8>),
+}
+
+fn says(text: impl Into<String>) -> Does {
+    Does::Answer(200, text.into().into_bytes())
+}
+
+struct Script {
+    does: Mutex<HashMap<&'static str, Does>>,
+    asked: Mutex<Vec<String>>,
+    in_flight: AtomicUsize,
+}
+
+impl Script {
+    fn set(&self, path: &'static str, does: Does) {
+        self.does.lock().unwrap().insert(path, does);
+    }
+
+    fn count(&self, path: &str) -> usize {
+        self.asked
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|asked| asked.as_str() == path)
+            .count()
+    }
+}
+
+impl Transport for Script {
+    fn http(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
+        let path = request.url.path().to_owned();
+        let does = self.does.lock().unwrap().get(path.as_str()).cloned();
+        self.asked.lock().unwrap().push(path);
+        Box::pin(async move {
+            self.in_flight.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            let (status, body) = match does {
+                None => (404, Vec::new()),
+                Some(Does::Answer(status, body)) => (status, body),
+                Some(Does::Fail(kind)) => return Err(kind.into()),
+                Some(Does::Hang) => std::future::pending().await,
+                Some(Does::After(pause, body)) => {
+                    sleep(pause).await;
+                    (200, body)
+                }
+            };
+            self.in_flight.fetch_sub(1, Ordering::SeqCst);
+            Ok(HttpResponse { status, body })
+        })
+    }
+
+    fn open(&self, _: SocketTarget) -> BoxFuture<'_, Result<Box<dyn Socket>, SocketError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+fn pair(seed: u8) -> (String, String) {
+    let enc = BoxSecret::from_bytes(&[seed; 32]).public().to_base64();
+    let sign = SignSecret::from_bytes(&[seed; 32]).public().to_base64();
+    (enc, sign)
+}
+
+fn server_keys(seed: u8) -> ServerKeys {
+    let (enc, sign) = pair(seed);
+    ServerKeys::from_base64(&enc, &sign).unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the service's clock")]
+fn wall() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
+
+/// A service that works, and its client.
+fn world(settings: impl FnOnce(ClientBuilder) -> ClientBuilder) -> (Arc<Script>, Client) {
+    let script = Arc::new(Script {
+        does: Mutex::default(),
+        asked: Mutex::default(),
+        in_flight: AtomicUsize::new(0),
+    });
+    serve_pair(&script, 1);
+    script.set(
+        "/v3/clock",
+        says(format!(r#"{{"_res":"ok","ts":{}}}"#, wall())),
+    );
+    let transport: Arc<dyn Transport> = Arc::clone(&script) as Arc<dyn Transport>;
+    let builder = Client::builder("https://keylockr.test").transport(transport);
+    (script, settings(builder).build().unwrap())
+}
+
+fn serve_pair(script: &Script, seed: u8) {
+    let (enc, sign) = pair(seed);
+    script.set("/v3/key_enc", says(format!("{enc}\n")));
+    script.set("/v3/key_sign", says(format!(" \t{sign}\r\n")));
+}
+
+async fn login(client: &Client) -> LoginEnd {
+    let service = Service::Seed {
+        svc_id: SvcId::parse("4711").unwrap(),
+        app_tag: None,
+    };
+    let config = LoginConfig::new(service, DisplayName::parse("Acme").unwrap());
+    let keys = ClientKeys::generate(&mut client.entropy(), KeyLifetime::Fresh).unwrap();
+    client
+        .login(
+            config,
+            Arc::new(keys),
+            &mut |_, _| {},
+            &CancellationToken::new(),
+        )
+        .await
+}
+
+fn elapsed(since: Instant) -> Duration {
+    #[expect(clippy::disallowed_methods, reason = "tokio's clock, paused")]
+    Instant::now().duration_since(since)
+}
+
+fn start() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "tokio's clock, paused")]
+    Instant::now()
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_and_clock_are_asked_for_once() {
+    let (script, client) = world(|builder| builder);
+    let many: Vec<_> = (0..100)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.sync().await })
+        })
+        .collect();
+    for task in many {
+        task.await.unwrap().unwrap();
+    }
+    for path in ["/v3/key_enc", "/v3/key_sign", "/v3/clock"] {
+        assert_eq!(script.count(path), 1, "{path}");
+    }
+    // The clock grows old after ten minutes, the keys after a day.
+    sleep(Duration::from_secs(601)).await;
+    client.sync().await.unwrap();
+    assert_eq!(
+        (script.count("/v3/key_enc"), script.count("/v3/clock")),
+        (1, 2)
+    );
+    sleep(Duration::from_secs(24 * 3600)).await;
+    // The service's clock stood still meanwhile, which is within what is believed.
+    client.sync().await.unwrap();
+    assert_eq!(
+        (script.count("/v3/key_enc"), script.count("/v3/clock")),
+        (2, 3)
+    );
+}
+
+/// A service that is down costs the many who wait one time limit together, not one each.
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_share_the_failure() {
+    let (script, client) = world(|builder| builder);
+    script.set("/v3/clock", Does::Hang);
+    let began = start();
+    let many: Vec<_> = (0..100)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.sync().await })
+        })
+        .collect();
+    for task in many {
+        match task.await.unwrap() {
+            Err(Error::Transport {
+                endpoint: Endpoint::Clock,
+                source,
+            }) => {
+                assert_eq!(source.kind(), TransportErrorKind::Timeout);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(elapsed(began), Duration::from_secs(10));
+    assert_eq!(script.count("/v3/clock"), 1);
+    // The next one asks again.
+    script.set("/v3/clock", says(format!(r#"{{"ts":{}}}"#, wall())));
+    client.sync().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_gives_up_leaves_the_others_unharmed() {
+    let (script, client) = world(|builder| builder);
+    let answer = format!(r#"{{"ts":{}}}"#, wall()).into_bytes();
+    script.set("/v3/clock", Does::After(Duration::from_secs(5), answer));
+    let first = tokio::spawn({
+        let client = client.clone();
+        async move { client.sync().await }
+    });
+    let second = tokio::spawn({
+        let client = client.clone();
+        async move { client.sync().await }
+    });
+    sleep(Duration::from_secs(1)).await;
+    first.abort();
+    second.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_good_answers_are_read() {
+    let transport = |kind| Error::Transport {
+        endpoint: Endpoint::Clock,
+        source: TransportError::new(kind),
+    };
+    let cases: Vec<(Does, Error)> = vec![
+        (
+            Does::Answer(302, b"{\"ts\":1}".to_vec()),
+            Error::Status {
+                endpoint: Endpoint::Clock,
+                status: 302,
+            },
+        ),
+        (
+            Does::Answer(500, Vec::new()),
+            Error::Status {
+                endpoint: Endpoint::Clock,
+                status: 500,
+            },
+        ),
+        (
+            Does::Answer(199, Vec::new()),
+            Error::Status {
+                endpoint: Endpoint::Clock,
+                status: 199,
+            },
+        ),
+        (
+            Does::Answer(200, Vec::new()),
+            Error::Malformed {
+                endpoint: Endpoint::Clock,
+            },
+        ),
+        (
+            Does::Answer(200, vec![b' '; 1025]),
+            transport(TransportErrorKind::TooLarge),
+        ),
+        (
+            Does::Answer(200, vec![b' '; 1024]),
+            Error::Malformed {
+                endpoint: Endpoint::Clock,
+            },
+        ),
+        (
+            Does::Fail(TransportErrorKind::Tls),
+            transport(TransportErrorKind::Tls),
+        ),
+        (says(r#"{"ts":0}"#), Error::ClockAbsurd { drift: 0 }),
+    ];
+    for (does, want) in cases {
+        let (script, client) = world(|builder| builder);
+        script.set("/v3/clock", does);
+        let got = client.sync().await.unwrap_err();
+        match (&got, &want) {
+            (Error::ClockAbsurd { .. }, Error::ClockAbsurd { .. }) => {}
+            _ => assert_eq!(got.to_string(), want.to_string()),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn weak_server_keys_refused() {
+    let (enc, sign) = pair(1);
+    let low_order_enc = [
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    ];
+    let small_order_sign = [
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+    ];
+    let mut cases: Vec<(String, String)> = Vec::new();
+    cases.extend(low_order_enc.iter().map(|key| (base64(key), sign.clone())));
+    cases.extend(
+        small_order_sign
+            .iter()
+            .map(|key| (enc.clone(), base64(key))),
+    );
+    // Not weak, but no keys either: strict base64 of 32 bytes, white space around it alone.
+    for bad in [
+        String::new(),
+        enc.trim_end_matches('=').to_owned(),
+        format!("{enc}="),
+        format!("{} {}", &enc[..10], &enc[10..]),
+        format!("\u{feff}{enc}"),
+        "A".repeat(43),
+        format!("{}=", "_".repeat(43)),
+        format!("{}==", "A".repeat(42)),
+        format!("{}=", "A".repeat(42) + "B"),
+        format!("\"{enc}\""),
+    ] {
+        cases.push((bad, sign.clone()));
+    }
+    for (enc, sign) in cases {
+        let (script, client) = world(|builder| builder);
+        script.set("/v3/key_enc", says(enc.clone()));
+        script.set("/v3/key_sign", says(sign.clone()));
+        let refused = client.sync().await;
+        assert!(
+            matches!(refused, Err(Error::UnusableKey)),
+            "{enc:?} {sign:?}: {refused:?}"
+        );
+        match login(&client).await {
+            LoginEnd::Failed(LoginFailure::Protocol(ErrorKind::Key)) => {}
+            other => panic!("{enc:?} {sign:?}: {other:?}"),
+        }
+        assert_eq!(
+            script.count("/v3/handshake"),
+            0,
+            "no handshake with such keys"
+        );
+    }
+}
+
+fn base64(hex: &str) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bytes: Vec<u8> = (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+        .collect();
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let mut word = [0; 3];
+        word[..chunk.len()].copy_from_slice(chunk);
+        let word = u32::from_be_bytes([0, word[0], word[1], word[2]]);
+        for at in 0..4 {
+            if at <= chunk.len() {
+                text.push(char::from(ALPHABET[(word >> (18 - 6 * at) & 63) as usize]));
+            } else {
+                text.push('=');
+            }
+        }
+    }
+    text
+}
+
+#[tokio::test(start_paused = true)]
+async fn pins_hold_for_logins_too() {
+    let (script, client) = world(|builder| builder.pins([server_keys(2), server_keys(3)]));
+    match client.sync().await {
+        Err(Error::NotPinned { fingerprint }) => {
+            assert_eq!(fingerprint, server_keys(1).fingerprint());
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(
+        login(&client).await,
+        LoginEnd::Failed(LoginFailure::Protocol(ErrorKind::Key))
+    ));
+    assert_eq!(script.count("/v3/handshake"), 0);
+    serve_pair(&script, 3);
+    client.sync().await.unwrap();
+}
+
+/// Whoever waits for the QR code has an answer within 15 seconds, whatever the service does.
+#[tokio::test(start_paused = true)]
+async fn start_is_answered_in_time() {
+    for (name, path, does, most) in [
+        (
+            "refuses keys",
+            "/v3/key_enc",
+            Does::Fail(TransportErrorKind::Connect),
+            0,
+        ),
+        (
+            "resets keys",
+            "/v3/key_sign",
+            Does::Fail(TransportErrorKind::Interrupted),
+            0,
+        ),
+        (
+            "bad certificate",
+            "/v3/clock",
+            Does::Fail(TransportErrorKind::Tls),
+            0,
+        ),
+        ("keys 500", "/v3/key_enc", Does::Answer(500, Vec::new()), 0),
+        ("keys hang", "/v3/key_enc", Does::Hang, 10),
+        ("clock hangs", "/v3/clock", Does::Hang, 10),
+        ("handshake hangs", "/v3/handshake", Does::Hang, 15),
+        (
+            "handshake refused",
+            "/v3/handshake",
+            Does::Fail(TransportErrorKind::Connect),
+            0,
+        ),
+        (
+            "handshake 503",
+            "/v3/handshake",
+            Does::Answer(503, Vec::new()),
+            0,
+        ),
+        (
+            "handshake too large",
+            "/v3/handshake",
+            Does::Answer(200, vec![0; 65_537]),
+            0,
+        ),
+    ] {
+        let (script, client) = world(|builder| builder);
+        script.set(path, does);
+        let began = start();
+        let end = login(&client).await;
+        assert!(
+            matches!(end, LoginEnd::Failed(LoginFailure::HandshakeFailed)),
+            "{name}: {end:?}"
+        );
+        assert_eq!(elapsed(began), Duration::from_secs(most), "{name}");
+    }
+    // Slow keys leave the handshake less time, not the browser more.
+    let (script, client) = world(|builder| builder);
+    let (enc, _) = pair(1);
+    script.set(
+        "/v3/key_enc",
+        Does::After(Duration::from_secs(9), enc.into_bytes()),
+    );
+    script.set("/v3/handshake", Does::Hang);
+    let began = start();
+    assert!(matches!(
+        login(&client).await,
+        LoginEnd::Failed(LoginFailure::HandshakeFailed)
+    ));
+    assert_eq!(elapsed(began), Duration::from_secs(15));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancel_works_while_a_call_hangs() {
+    for path in ["/v3/key_enc", "/v3/clock", "/v3/handshake"] {
+        let (script, client) = world(|builder| builder);
+        script.set(path, Does::Hang);
+        let cancel = CancellationToken::new();
+        let token = cancel.clone();
+        let task = tokio::spawn({
+            let client = client.clone();
+            async move {
+                let service = Service::Seed {
+                    svc_id: SvcId::parse("1").unwrap(),
+                    app_tag: None,
+                };
+                let config = LoginConfig::new(service, DisplayName::parse("Acme").unwrap());
+                let keys = ClientKeys::generate(&mut client.entropy(), KeyLifetime::Fresh).unwrap();
+                client
+                    .login(config, Arc::new(keys), &mut |_, _| {}, &token)
+                    .await
+            }
+        });
+        sleep(Duration::from_secs(1)).await;
+        let began = start();
+        cancel.cancel();
+        assert!(matches!(task.await.unwrap(), LoginEnd::Cancelled), "{path}");
+        assert_eq!(elapsed(began), Duration::ZERO, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_is_asked_for_sparingly() {
+    let (script, client) = world(|builder| builder);
+    for _ in 0..10 {
+        client.health().await.unwrap();
+    }
+    assert_eq!(script.count("/v3/clock"), 1);
+    script.set("/v3/clock", Does::Answer(503, Vec::new()));
+    client.health().await.unwrap();
+    sleep(Duration::from_secs(6)).await;
+    for _ in 0..10 {
+        assert!(matches!(
+            client.health().await,
+            Err(Error::Status { status: 503, .. })
+        ));
+    }
+    assert_eq!(script.count("/v3/clock"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_clock_is_an_error_where_it_may_not_be_corrected() {
+    for (drift, fits) in [
+        (0, true),
+        (-170, true),
+        (-200, false),
+        (590, true),
+        (620, false),
+    ] {
+        let (script, client) = world(|builder| builder.allow_clock_offset(false));
+        // A drift is local minus service time.
+        let ts = wall().checked_add_signed(drift).unwrap();
+        script.set("/v3/clock", says(format!(r#"{{"ts":{ts}}}"#)));
+        let result = client.sync().await;
+        assert_eq!(result.is_ok(), fits, "{drift}: {result:?}");
+        if !fits {
+            assert!(matches!(
+                login(&client).await,
+                LoginEnd::Failed(LoginFailure::Clock)
+            ));
+        }
+    }
+}
+
+#[test]
+fn debug_redaction() {
+    let (_, client) = world(|builder| builder);
+    assert_eq!(
+        format!("{client:?}"),
+        r#"Client { base_url: "https://keylockr.test/v3", .. }"#
+    );
+    let builder = Client::builder("https://keylockr.test").pins([server_keys(1)]);
+    let debug = format!("{builder:?}");
+    assert!(debug.contains("keylockr.test"), "{debug}");
+    let request = HttpRequest {
+        method: keylockr_client::Method::Post,
+        url: client.base_url().clone(),
+        content_type: None,
+        body: b"secret".to_vec(),
+        limit: 1,
+        timeout: Duration::from_secs(1),
+    };
+    let response = HttpResponse {
+        status: 200,
+        body: b"secret".to_vec(),
+    };
+    assert!(!format!("{request:?}{response:?}").contains("secret"));
+}

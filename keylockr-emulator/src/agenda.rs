@@ -14,7 +14,11 @@ pub(crate) enum Event {
     /// A socket gets its next ping.
     Ping { identity: Identity, socket: u64 },
     /// A socket is closed.
-    Close { identity: Identity, socket: u64, code: u16 },
+    Close {
+        identity: Identity,
+        socket: u64,
+        code: u16,
+    },
     /// The phone answers a filekey question by itself (faults).
     AnswerFilekey { app_id: String, grant: bool },
 }
@@ -36,7 +40,11 @@ struct Entry {
 impl Agenda {
     pub(crate) fn add(&mut self, at: Duration, event: Event) {
         self.added += 1;
-        self.heap.push(Reverse(Entry { at, order: self.added, event }));
+        self.heap.push(Reverse(Entry {
+            at,
+            order: self.added,
+            event,
+        }));
     }
 
     /// When the next event is due.

@@ -1,6 +1,9 @@
 //! The emulator's only clock: tokio's, so that a paused runtime stops it too.
 
-#![expect(clippy::disallowed_methods, reason = "the one place that asks the machine")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place that asks the machine"
+)]
 
 use std::time::{Duration, SystemTime};
 
@@ -17,7 +20,11 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn start() -> Self {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        Self { origin: Instant::now(), wall_at_origin: wall.unwrap_or_default(), offset: 0 }
+        Self {
+            origin: Instant::now(),
+            wall_at_origin: wall.unwrap_or_default(),
+            offset: 0,
+        }
     }
 
     /// Since the start.

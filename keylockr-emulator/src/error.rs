@@ -11,18 +11,27 @@ pub struct ControlError {
 impl ControlError {
     /// 400: the call cannot be understood.
     pub(crate) fn malformed(message: impl Into<String>) -> Self {
-        Self { status: 400, message: message.into() }
+        Self {
+            status: 400,
+            message: message.into(),
+        }
     }
 
     /// 404: a name or id that is not (or no longer) known.
     pub(crate) fn unknown(what: &str, name: &str) -> Self {
         let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-        Self { status: 404, message: format!("unknown {what}: {shown}") }
+        Self {
+            status: 404,
+            message: format!("unknown {what}: {shown}"),
+        }
     }
 
     /// 409: right name, wrong state.
     pub(crate) fn conflict(message: impl Into<String>) -> Self {
-        Self { status: 409, message: message.into() }
+        Self {
+            status: 409,
+            message: message.into(),
+        }
     }
 
     /// Status that the control API answers with: 400, 404 or 409.

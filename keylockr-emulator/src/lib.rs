@@ -1,6 +1,7 @@
 //! KeyLockr's service and phones on loopback.
 
 mod agenda;
+pub mod cli;
 mod clock;
 mod emulator;
 mod error;

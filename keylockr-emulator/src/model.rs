@@ -210,13 +210,19 @@ pub struct Approve {
 
 impl From<&str> for Approve {
     fn from(tmp_id: &str) -> Self {
-        Self { tmp_id: tmp_id.to_owned(), ..Self::default() }
+        Self {
+            tmp_id: tmp_id.to_owned(),
+            ..Self::default()
+        }
     }
 }
 
 impl From<String> for Approve {
     fn from(tmp_id: String) -> Self {
-        Self { tmp_id, ..Self::default() }
+        Self {
+            tmp_id,
+            ..Self::default()
+        }
     }
 }
 

@@ -24,14 +24,22 @@ impl Random {
             }
             None => getrandom::fill(&mut key).map_err(io::Error::other)?,
         }
-        Ok(Self { key, seeded: seed.is_some(), drawn: HashMap::new() })
+        Ok(Self {
+            key,
+            seeded: seed.is_some(),
+            drawn: HashMap::new(),
+        })
     }
 
     /// A source of its own for another part of the program.
     pub(crate) fn fork(&self, label: &str) -> Self {
         let mut input = self.key.to_vec();
         input.extend_from_slice(label.as_bytes());
-        Self { key: sha256(&input), seeded: self.seeded, drawn: HashMap::new() }
+        Self {
+            key: sha256(&input),
+            seeded: self.seeded,
+            drawn: HashMap::new(),
+        }
     }
 
     /// Fresh bytes from a stream.
@@ -83,6 +91,8 @@ impl Random {
 
 impl std::fmt::Debug for Random {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Random").field("seeded", &self.seeded).finish_non_exhaustive()
+        f.debug_struct("Random")
+            .field("seeded", &self.seeded)
+            .finish_non_exhaustive()
     }
 }

@@ -33,16 +33,26 @@ pub struct EmulatorSocket {
 
 impl EmulatorSocket {
     pub(crate) fn new(shared: Arc<Shared>, line: Line) -> Self {
-        Self { shared, line, ready: VecDeque::new(), over: false }
+        Self {
+            shared,
+            line,
+            ready: VecDeque::new(),
+            over: false,
+        }
     }
 
     /// Gives the emulator a message. After the close it goes nowhere, as on a network.
     pub async fn send(&mut self, message: Message) {
-        let Line { identity, number, .. } = &self.line;
+        let Line {
+            identity, number, ..
+        } = &self.line;
         match message {
             Message::Binary(frame) => self.shared.receive(identity, *number, &frame),
             Message::Text(_) => {
-                self.shared.world().server.close_socket(identity, *number, 1003);
+                self.shared
+                    .world()
+                    .server
+                    .close_socket(identity, *number, 1003);
             }
             Message::Ping(payload) => self.shared.world().server.pong(identity, *number, payload),
             Message::Pong(_) => {}
@@ -78,12 +88,17 @@ impl EmulatorSocket {
 
 impl Drop for EmulatorSocket {
     fn drop(&mut self) {
-        self.shared.world().server.detach(&self.line.identity, self.line.number);
+        self.shared
+            .world()
+            .server
+            .detach(&self.line.identity, self.line.number);
     }
 }
 
 impl fmt::Debug for EmulatorSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmulatorSocket").field("identity", &self.line.identity).finish_non_exhaustive()
+        f.debug_struct("EmulatorSocket")
+            .field("identity", &self.line.identity)
+            .finish_non_exhaustive()
     }
 }

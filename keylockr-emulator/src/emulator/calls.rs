@@ -13,7 +13,10 @@ use crate::{
 type Result<T> = std::result::Result<T, ControlError>;
 
 /// Each method is the control call of the same name and fails as that call does.
-#[allow(clippy::missing_errors_doc, reason = "400, 404 and 409 as in the control API")]
+#[allow(
+    clippy::missing_errors_doc,
+    reason = "400, 404 and 409 as in the control API"
+)]
 impl Emulator {
     /// Registers a service.
     pub fn create_service(&self, service: NewService) -> Result<ServiceNames> {
@@ -46,7 +49,11 @@ impl Emulator {
         loop {
             // Marks this version as seen before looking, so that no change slips through.
             changes.borrow_and_update();
-            let open = self.pending().into_iter().rev().find(|attempt| attempt.connected);
+            let open = self
+                .pending()
+                .into_iter()
+                .rev()
+                .find(|attempt| attempt.connected);
             if let Some(attempt) = open {
                 return attempt;
             }
@@ -124,14 +131,12 @@ impl Emulator {
 
     /// Sets a fault.
     pub fn fault(&self, fault: impl Into<Fault>) -> Result<()> {
-        self.shared.world().fault(fault.into());
-        Ok(())
+        self.shared.world().fault(fault.into())
     }
 
     /// Ends all faults.
     pub fn clear_faults(&self) {
-        self.shared.world().server.faults.clear();
-        self.shared.hub().changed();
+        self.shared.world().clear_faults();
     }
 
     /// Pushes any event to an open socket; `id` is `tmp.…` or `app.…`.

@@ -7,12 +7,17 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::task::JoinHandle;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    http::api::{self, ApiRequest},
+    http::{
+        api::{self, ApiRequest},
+        listen::{self, Listener, Port},
+    },
     hub::Hub,
     phone::Phones,
     random::Random,
@@ -21,6 +26,8 @@ use crate::{
     world::{Shared, World, load},
 };
 
+/// Wait for sockets to close when stopping.
+const STOP_TIME: Duration = Duration::from_secs(3);
 /// Origins that an emulator without ports goes by.
 const IN_PROCESS: (&str, &str) = ("http://127.0.0.1:4600", "http://127.0.0.1:4601");
 
@@ -31,6 +38,8 @@ pub struct Emulator {
     api: String,
     control: String,
     tasks: Vec<JoinHandle<()>>,
+    stop: CancellationToken,
+    busy: TaskTracker,
 }
 
 /// How to start an emulator.
@@ -96,8 +105,20 @@ impl Builder {
             let keeper = Arc::clone(&shared);
             tasks.push(tokio::spawn(async move { keeper.keep_state().await }));
         }
-        let (api, control) = IN_PROCESS;
-        Ok(Emulator { shared, api: api.to_owned(), control: control.to_owned(), tasks })
+        let (stop, busy) = (CancellationToken::new(), TaskTracker::new());
+        let mut emulator = Emulator {
+            shared,
+            api: IN_PROCESS.0.to_owned(),
+            control: IN_PROCESS.1.to_owned(),
+            tasks,
+            stop,
+            busy,
+        };
+        if !self.in_process {
+            emulator.api = emulator.open(Port::Api, self.listen).await?;
+            emulator.control = emulator.open(Port::Control, self.control).await?;
+        }
+        Ok(emulator)
     }
 
     fn world(&self) -> io::Result<Shared> {
@@ -111,7 +132,10 @@ impl Builder {
         if let Some(saved) = saved
             && !world.restore(saved)
         {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the state file is damaged"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the state file is damaged",
+            ));
         }
         Ok(Shared::new(world, hub, self.state.clone()))
     }
@@ -139,6 +163,29 @@ impl Emulator {
         }
     }
 
+    async fn open(&mut self, port: Port, address: SocketAddr) -> io::Result<String> {
+        let socket = listen::bind(address).await?;
+        let origin = format!("http://{}", socket.local_addr()?);
+        let listener = Listener {
+            port,
+            shared: Arc::clone(&self.shared),
+            stop: self.stop.clone(),
+            busy: self.busy.clone(),
+        };
+        self.tasks.push(tokio::spawn(listener.run(socket)));
+        Ok(origin)
+    }
+
+    /// Stops in good order: sockets are closed with 1001, the state is written.
+    pub async fn stop(self) {
+        self.shared.world().server.close_all();
+        self.stop.cancel();
+        self.busy.close();
+        // Peers that do not answer a close are not waited for.
+        let _ = tokio::time::timeout(STOP_TIME, self.busy.wait()).await;
+        self.shared.save().await;
+    }
+
     /// Origin of KeyLockr's API; clients append `/v3`.
     pub fn api(&self) -> String {
         self.api.clone()
@@ -160,7 +207,13 @@ impl Emulator {
     ) -> (u16, String, Vec<u8>) {
         let _ = content_type;
         let (path, query) = split(path_and_query);
-        let request = ApiRequest { method, path, query, body: &body, peer };
+        let request = ApiRequest {
+            method,
+            path,
+            query,
+            body: &body,
+            peer,
+        };
         let answer = api::answer(&self.shared, &request);
         tokio::time::sleep(answer.delay).await;
         (answer.status, answer.content_type.to_owned(), answer.body)
@@ -183,6 +236,7 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
+        self.stop.cancel();
         self.shared.world().server.close_all();
         for task in &self.tasks {
             task.abort();

@@ -48,7 +48,11 @@ impl Faults {
         pick: impl Fn(&FaultKind) -> Option<T>,
     ) -> Option<T> {
         let (at, picked) = self.find(scope, pick)?;
-        if let Some(left) = self.active.get_mut(at).and_then(|active| active.left.as_mut()) {
+        if let Some(left) = self
+            .active
+            .get_mut(at)
+            .and_then(|active| active.left.as_mut())
+        {
             *left -= 1;
             self.active.retain(|active| active.left != Some(0));
         }
@@ -80,7 +84,8 @@ impl Faults {
 
     /// Whether this fault fits; one use of it.
     pub(crate) fn takes(&mut self, scope: Scope<'_>, kind: &FaultKind) -> bool {
-        self.take(scope, |known| (known == kind).then_some(())).is_some()
+        self.take(scope, |known| (known == kind).then_some(()))
+            .is_some()
     }
 
     /// The first fault that fits, without using it.
@@ -125,7 +130,10 @@ impl Faults {
 impl Active {
     fn to_json(&self) -> Json {
         let name = self.fault.kind.name();
-        let expect = FAULTS.iter().find(|known| known.name == name).map(|known| known.expect);
+        let expect = FAULTS
+            .iter()
+            .find(|known| known.name == name)
+            .map(|known| known.expect);
         json!({
             "fault": name,
             "args": self.fault.kind.args(),

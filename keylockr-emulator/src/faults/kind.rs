@@ -4,7 +4,10 @@
 /// control API; `GET /_emu/v1/faults` lists them with both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[allow(missing_docs, reason = "the table in faults/table.rs describes each, for people and for the page")]
+#[allow(
+    missing_docs,
+    reason = "the table in faults/table.rs describes each, for people and for the page"
+)]
 pub enum FaultKind {
     ClockSkew { seconds: i64 },
     StaleTs { seconds: u64 },
@@ -122,6 +125,11 @@ impl Fault {
 
 impl From<FaultKind> for Fault {
     fn from(kind: FaultKind) -> Self {
-        Self { kind, times: None, tmp_id: None, app_id: None }
+        Self {
+            kind,
+            times: None,
+            tmp_id: None,
+            app_id: None,
+        }
     }
 }

@@ -32,14 +32,25 @@ impl<'a> Args<'a> {
             Json::Null => Vec::new(),
             Json::Array(items) => items.iter().collect(),
             Json::Object(members) => {
-                if members.keys().any(|name| !known.args.contains(&name.as_str())) {
+                if members
+                    .keys()
+                    .any(|name| !known.args.contains(&name.as_str()))
+                {
                     return Err(refused());
                 }
-                known.args.iter().map(|name| members.get(*name).unwrap_or(&Json::Null)).collect()
+                known
+                    .args
+                    .iter()
+                    .map(|name| members.get(*name).unwrap_or(&Json::Null))
+                    .collect()
             }
             bare => vec![bare],
         };
-        if given.len() > known.args.len() { Err(refused()) } else { Ok(Self(given)) }
+        if given.len() > known.args.len() {
+            Err(refused())
+        } else {
+            Ok(Self(given))
+        }
     }
 
     fn first(&self) -> Option<&'a Json> {
@@ -55,15 +66,17 @@ impl<'a> Args<'a> {
     }
 
     fn signed(&self, default: i64) -> Result<i64, ControlError> {
-        self.first().map_or(Ok(default), |value| value.as_i64().ok_or_else(refused))
+        self.first()
+            .map_or(Ok(default), |value| value.as_i64().ok_or_else(refused))
     }
 
     fn number<T: TryFrom<u64>>(&self, default: T) -> Result<T, ControlError> {
         match self.first() {
             None => Ok(default),
-            Some(value) => {
-                value.as_u64().and_then(|n| T::try_from(n).ok()).ok_or_else(refused)
-            }
+            Some(value) => value
+                .as_u64()
+                .and_then(|n| T::try_from(n).ok())
+                .ok_or_else(refused),
         }
     }
 }
@@ -77,9 +90,15 @@ const MAX_OVERSIZED: usize = 64 << 20;
 
 fn kind(name: &str, args: &Args<'_>) -> Result<FaultKind, ControlError> {
     Ok(match name {
-        "clock_skew" => FaultKind::ClockSkew { seconds: args.signed(120)? },
-        "stale_ts" => FaultKind::StaleTs { seconds: args.number(3600)? },
-        "future_ts" => FaultKind::FutureTs { seconds: args.number(3600)? },
+        "clock_skew" => FaultKind::ClockSkew {
+            seconds: args.signed(120)?,
+        },
+        "stale_ts" => FaultKind::StaleTs {
+            seconds: args.number(3600)?,
+        },
+        "future_ts" => FaultKind::FutureTs {
+            seconds: args.number(3600)?,
+        },
         "oversized" => {
             let bytes = args.number(65_537)?;
             if !(65_537..=MAX_OVERSIZED).contains(&bytes) {
@@ -87,14 +106,30 @@ fn kind(name: &str, args: &Args<'_>) -> Result<FaultKind, ControlError> {
             }
             FaultKind::Oversized { bytes }
         }
-        "wrong_phase" => FaultKind::WrongPhase { event: args.text("app_updated")? },
-        "slow_phone" => FaultKind::SlowPhone { seconds: args.number(5)? },
-        "error_code" => FaultKind::ErrorCode { code: args.text("app_auth_error")? },
-        "safe_auth_required" => FaultKind::SafeAuthRequired { seconds: args.number(5)? },
-        "ver_conflict" => FaultKind::VerConflict { writes: args.number(1)? },
-        "verify_timeout" => FaultKind::VerifyTimeout { seconds: args.number(60)? },
-        "drop_socket" => FaultKind::DropSocket { when: drop_when(&args.text("now")?)? },
-        "rename" => FaultKind::Rename { name: args.text("Renamed on the phone")? },
+        "wrong_phase" => FaultKind::WrongPhase {
+            event: args.text("app_updated")?,
+        },
+        "slow_phone" => FaultKind::SlowPhone {
+            seconds: args.number(5)?,
+        },
+        "error_code" => FaultKind::ErrorCode {
+            code: args.text("app_auth_error")?,
+        },
+        "safe_auth_required" => FaultKind::SafeAuthRequired {
+            seconds: args.number(5)?,
+        },
+        "ver_conflict" => FaultKind::VerConflict {
+            writes: args.number(1)?,
+        },
+        "verify_timeout" => FaultKind::VerifyTimeout {
+            seconds: args.number(60)?,
+        },
+        "drop_socket" => FaultKind::DropSocket {
+            when: drop_when(&args.text("now")?)?,
+        },
+        "rename" => FaultKind::Rename {
+            name: args.text("Renamed on the phone")?,
+        },
         _ => plain(name).ok_or_else(|| ControlError::unknown("fault", name))?,
     })
 }

@@ -64,13 +64,18 @@ impl Route {
 
     /// Pages of other origins may use it (11.21).
     fn shared_with_pages(self) -> bool {
-        matches!(self, Self::KeyEnc | Self::KeySign | Self::Clock | Self::Handshake)
+        matches!(
+            self,
+            Self::KeyEnc | Self::KeySign | Self::Clock | Self::Handshake
+        )
     }
 }
 
 /// Answers a request. A WebSocket upgrade does not come here: see [`open_socket`].
 pub(crate) fn answer(shared: &Shared, request: &ApiRequest<'_>) -> Answer {
-    let Some(route) = Route::find(request.path) else { return Answer::status(404) };
+    let Some(route) = Route::find(request.path) else {
+        return Answer::status(404);
+    };
     let answer = if request.method == route.method() {
         routed(shared, route, request)
     } else if request.method == "OPTIONS" && route.shared_with_pages() {
@@ -115,17 +120,20 @@ fn handshake(shared: &Shared, request: &ApiRequest<'_>) -> Answer {
     if let Err(wait) = shared.world().server.admit_handshake(request.peer) {
         return Answer::status(429).header("retry-after", &seconds(wait).to_string());
     }
-    let Ok(hello) = Handshake::decode(request.body) else { return Answer::status(400) };
+    let Ok(hello) = Handshake::decode(request.body) else {
+        return Answer::status(400);
+    };
     let outcome = hello.map_err(str::to_owned).and_then(|hello| {
         let keys = std::sync::Arc::clone(shared.world().server.keys());
-        let pair =
-            Pair::new(&keys, &hello.enc_public).map_err(|_| "param_invalid".to_owned())?;
+        let pair = Pair::new(&keys, &hello.enc_public).map_err(|_| "param_invalid".to_owned())?;
         shared.world().server.handshake(hello, pair)
     });
     let body = match outcome {
         Ok(tmp_id) => {
             let plain = shared.world().server.omits_res(&tmp_id);
-            Map::new().with_some("_res", (!plain).then_some("ok")).with("tmp_id", tmp_id)
+            Map::new()
+                .with_some("_res", (!plain).then_some("ok"))
+                .with("tmp_id", tmp_id)
         }
         Err(code) => Map::new().with("_res", "err").with("code", code),
     };
@@ -137,15 +145,24 @@ fn verify(shared: &Shared, request: &ApiRequest<'_>) -> Answer {
         return Answer::status(400);
     };
     let Some(fields) = body.as_object() else {
-        return Answer::new(200, JSON, json!({ "_res": "err", "code": "param_invalid" }).to_string());
+        return Answer::new(
+            200,
+            JSON,
+            json!({ "_res": "err", "code": "param_invalid" }).to_string(),
+        );
     };
     let reply = shared.world().server.verify(fields, request.peer);
-    Answer { delay: reply.delay, ..Answer::new(reply.status, JSON, reply.body) }
+    Answer {
+        delay: reply.delay,
+        ..Answer::new(reply.status, JSON, reply.body)
+    }
 }
 
 /// Opens the socket that the query's `sig` is for; otherwise the status in place of 101.
 pub(crate) fn open_socket(shared: &Shared, query: Option<&str>) -> Result<Line, u16> {
-    let opened = sig_of(query).ok_or(WireError::Identity).and_then(|sig| shared.open(&sig));
+    let opened = sig_of(query)
+        .ok_or(WireError::Identity)
+        .and_then(|sig| shared.open(&sig));
     opened.map_err(|error| {
         tracing::debug!(%error, "a socket was refused");
         401
@@ -153,15 +170,29 @@ pub(crate) fn open_socket(shared: &Shared, query: Option<&str>) -> Result<Line, 
 }
 
 fn check_socket(shared: &Shared, query: Option<&str>) -> Result<(), WireError> {
-    shared.check(&sig_of(query).ok_or(WireError::Identity)?).map(drop)
+    shared
+        .check(&sig_of(query).ok_or(WireError::Identity)?)
+        .map(drop)
 }
 
 fn sig_of(query: Option<&str>) -> Option<String> {
-    let mut values = query?.split('&').filter_map(|pair| pair.strip_prefix("sig="));
+    let mut values = query?
+        .split('&')
+        .filter_map(|pair| pair.strip_prefix("sig="));
     match (values.next(), values.next()) {
         (Some(value), None) => percent_decode(value),
         _ => None,
     }
+}
+
+/// Whether the query's `sig` is good now.
+pub(crate) fn proves_identity(shared: &Shared, query: Option<&str>) -> bool {
+    check_socket(shared, query).is_ok()
+}
+
+/// Whether a request of this kind has a body that is looked at.
+pub(crate) fn reads_body(method: &str, path: &str) -> bool {
+    method == "POST" && Route::find(path).is_some_and(|route| route.method() == "POST")
 }
 
 /// Whether a path and method are the socket's.

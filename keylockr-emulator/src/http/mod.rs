@@ -1,4 +1,9 @@
-//! What the emulator says over HTTP.
+//! What the emulator says over HTTP: KeyLockr's API, the control API, the phone page.
 
 pub(crate) mod answer;
 pub(crate) mod api;
+mod calls;
+mod control;
+pub(crate) mod listen;
+mod stream;
+mod ws;

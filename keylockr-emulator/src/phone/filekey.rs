@@ -27,7 +27,10 @@ pub(crate) struct BoxPair {
 
 impl BoxPair {
     pub(crate) fn from_secret(secret: [u8; 32]) -> Self {
-        Self { public: crypto::box_public_of(&secret), secret }
+        Self {
+            public: crypto::box_public_of(&secret),
+            secret,
+        }
     }
 }
 
@@ -53,7 +56,10 @@ pub(crate) fn blob(
     let nonce = nonce.as_slice();
     let data_nonce = key.data_nonce.as_slice();
     let members = match layout {
-        BlobLayout::Short => Map::new().with("k", sealed).with("nd", data_nonce).with("nk", nonce),
+        BlobLayout::Short => Map::new()
+            .with("k", sealed)
+            .with("nd", data_nonce)
+            .with("nk", nonce),
         BlobLayout::Long | BlobLayout::LongWithDataNonce => {
             let with_data = layout == BlobLayout::LongWithDataNonce;
             Map::new()

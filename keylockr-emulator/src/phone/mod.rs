@@ -106,12 +106,18 @@ impl Phones {
             locked: false,
             standing: true,
         };
-        Ok(NewPhone { phone, user: user.to_owned() })
+        Ok(NewPhone {
+            phone,
+            user: user.to_owned(),
+        })
     }
 
     /// The phone with the safe id that the service gave it.
     pub(crate) fn add(&mut self, new: NewPhone, safe_id: String) -> User {
-        let phone = Phone { safe_id, ..new.phone };
+        let phone = Phone {
+            safe_id,
+            ..new.phone
+        };
         let view = phone.view(&new.user);
         self.users.insert(new.user, phone);
         view
@@ -128,11 +134,15 @@ impl Phones {
     }
 
     fn phone(&self, user: &str) -> Result<&Phone, ControlError> {
-        self.users.get(user).ok_or_else(|| ControlError::unknown("user", user))
+        self.users
+            .get(user)
+            .ok_or_else(|| ControlError::unknown("user", user))
     }
 
     fn phone_mut(&mut self, user: &str) -> Result<&mut Phone, ControlError> {
-        self.users.get_mut(user).ok_or_else(|| ControlError::unknown("user", user))
+        self.users
+            .get_mut(user)
+            .ok_or_else(|| ControlError::unknown("user", user))
     }
 
     pub(crate) fn lock(&mut self, user: &str) -> Result<(), ControlError> {
@@ -183,8 +193,15 @@ impl Phones {
             self.keys.insert(question.record.clone(), key);
         }
         let nonce = self.random.bytes("nonce");
-        let phone = self.users.values().find(|phone| phone.safe_id == question.safe_id)?;
-        let sender = if question.damage.other_sender { &phone.other } else { &phone.pair };
+        let phone = self
+            .users
+            .values()
+            .find(|phone| phone.safe_id == question.safe_id)?;
+        let sender = if question.damage.other_sender {
+            &phone.other
+        } else {
+            &phone.pair
+        };
         filekey::blob(
             self.keys.get(&question.record)?,
             sender,
@@ -198,7 +215,10 @@ impl Phones {
 
 impl PhoneLine for Phones {
     fn filekey(&mut self, question: &KeyQuestion) -> KeyAnswer {
-        let phone = self.users.values().find(|phone| phone.safe_id == question.safe_id);
+        let phone = self
+            .users
+            .values()
+            .find(|phone| phone.safe_id == question.safe_id);
         let allowed = phone.is_some_and(|phone| {
             let permitted =
                 question.permitted || phone.standing || self.granted.contains(&question.app_id);
@@ -229,11 +249,16 @@ impl Phone {
 
 impl std::fmt::Debug for Phones {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Phones").field("users", &self.users.keys()).finish_non_exhaustive()
+        f.debug_struct("Phones")
+            .field("users", &self.users.keys())
+            .finish_non_exhaustive()
     }
 }
 
 fn capitalised(user: &str) -> String {
     let mut letters = user.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
 }

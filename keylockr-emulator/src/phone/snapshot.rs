@@ -45,7 +45,13 @@ impl Phones {
             (user.clone(), saved)
         });
         let keys = self.keys.iter().map(|(record, key)| {
-            (record.clone(), SavedKey { filekey: key.filekey, data_nonce: key.data_nonce })
+            (
+                record.clone(),
+                SavedKey {
+                    filekey: key.filekey,
+                    data_nonce: key.data_nonce,
+                },
+            )
         });
         PhonesSnapshot {
             users: users.collect(),
@@ -69,7 +75,13 @@ impl Phones {
         });
         self.users = phones.collect();
         let keys = saved.keys.into_iter().map(|(record, key)| {
-            (record, RecordKey { filekey: key.filekey, data_nonce: key.data_nonce })
+            (
+                record,
+                RecordKey {
+                    filekey: key.filekey,
+                    data_nonce: key.data_nonce,
+                },
+            )
         });
         self.keys = keys.collect();
         self.prompts = saved.prompts;

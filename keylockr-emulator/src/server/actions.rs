@@ -59,7 +59,10 @@ impl Server {
             self.send(&identity, Kind::Answer, "app_update", err("param_invalid"));
             return;
         };
-        let scope = Scope { app_id: Some(app_id), tmp_id: None };
+        let scope = Scope {
+            app_id: Some(app_id),
+            tmp_id: None,
+        };
         let early = self.faults.takes(scope, &FaultKind::PushBeforeAnswer);
         if let Some(connection) = self.connection_mut(app_id) {
             connection.name = name.clone();
@@ -68,7 +71,11 @@ impl Server {
         let body = ok().with("name", name);
         let answer = (Kind::Answer, "app_update");
         let push = (Kind::Push, "app_updated");
-        let order = if early { [push, answer] } else { [answer, push] };
+        let order = if early {
+            [push, answer]
+        } else {
+            [answer, push]
+        };
         for (kind, name) in order {
             self.send(&identity, kind, name, body.clone());
         }
@@ -77,7 +84,12 @@ impl Server {
     /// The client gives its connection up: the answer first, then the close (11.35).
     fn delete(&mut self, app_id: &str) {
         let identity = Identity::App(app_id.to_owned());
-        self.send(&identity, Kind::Answer, "app_del", ok().with("id_deleted", app_id));
+        self.send(
+            &identity,
+            Kind::Answer,
+            "app_del",
+            ok().with("id_deleted", app_id),
+        );
         if let Some(connection) = self.connection_mut(app_id) {
             connection.alive = false;
         }
@@ -87,7 +99,9 @@ impl Server {
 
     /// The user revokes a connection: push, and the close a second later.
     pub(crate) fn revoke(&mut self, app_id: &str) -> bool {
-        let Some(connection) = self.connection_mut(app_id) else { return false };
+        let Some(connection) = self.connection_mut(app_id) else {
+            return false;
+        };
         if !connection.alive {
             return false;
         }
@@ -98,7 +112,11 @@ impl Server {
         }
         if let Some(socket) = self.sockets.number(&identity) {
             self.sockets.closing(&identity);
-            let event = Event::Close { identity, socket, code: 4401 };
+            let event = Event::Close {
+                identity,
+                socket,
+                code: 4401,
+            };
             self.later(Duration::from_secs(1), event);
         }
         self.changed();
@@ -111,13 +129,21 @@ impl Server {
             connection.name = name.to_owned();
         }
         let identity = Identity::App(app_id.to_owned());
-        self.send(&identity, Kind::Push, "app_updated", ok().with("name", name));
+        self.send(
+            &identity,
+            Kind::Push,
+            "app_updated",
+            ok().with("name", name),
+        );
         self.changed();
     }
 
     /// Faults that waited for a connection to act on.
     pub(super) fn waiting_faults(&mut self, app_id: &str) {
-        let scope = Scope { app_id: Some(app_id), tmp_id: None };
+        let scope = Scope {
+            app_id: Some(app_id),
+            tmp_id: None,
+        };
         let rename = |kind: &FaultKind| match kind {
             FaultKind::Rename { name } => Some(name.clone()),
             _ => None,
@@ -132,7 +158,11 @@ impl Server {
 
     /// The poll of the seed family.
     fn poll(&mut self, tmp_id: &str) -> Map {
-        match self.attempts.get(tmp_id).map(|attempt| attempt.service.family) {
+        match self
+            .attempts
+            .get(tmp_id)
+            .map(|attempt| attempt.service.family)
+        {
             Some(Family::Seed) => self.poll_answer(tmp_id),
             _ => err("not_allowed"),
         }
@@ -144,8 +174,15 @@ pub(crate) fn shown_name(text: &str) -> Option<String> {
     if text.chars().count() > MAX_NAME {
         return None;
     }
-    let shown: String = text.chars().filter(|c| !c.is_control() && !is_bidi(*c)).collect();
-    if shown.trim().is_empty() { None } else { Some(shown) }
+    let shown: String = text
+        .chars()
+        .filter(|c| !c.is_control() && !is_bidi(*c))
+        .collect();
+    if shown.trim().is_empty() {
+        None
+    } else {
+        Some(shown)
+    }
 }
 
 fn is_bidi(c: char) -> bool {

@@ -40,8 +40,15 @@ impl Server {
     ) -> Result<Approved, ControlError> {
         match &self.attempt(tmp_id)?.decision {
             Decision::Open => {}
-            Decision::Approved { app_id, safe_id: by, .. } if by == safe_id => {
-                return Ok(Approved { app_id: app_id.clone(), safe_id: by.clone() });
+            Decision::Approved {
+                app_id,
+                safe_id: by,
+                ..
+            } if by == safe_id => {
+                return Ok(Approved {
+                    app_id: app_id.clone(),
+                    safe_id: by.clone(),
+                });
             }
             Decision::Approved { .. } => {
                 return Err(ControlError::conflict("approved by another user"));
@@ -51,15 +58,27 @@ impl Server {
         let app_id = self.connect(tmp_id, safe_id)?;
         let blob = self.direct_filekey(tmp_id, &app_id, line);
         let heard = self.heard_after(tmp_id, delay);
-        let approved = Approved { app_id: app_id.clone(), safe_id: safe_id.to_owned() };
+        let approved = Approved {
+            app_id: app_id.clone(),
+            safe_id: safe_id.to_owned(),
+        };
         if let Some(attempt) = self.attempts.get_mut(tmp_id) {
-            attempt.decision =
-                Decision::Approved { app_id, safe_id: safe_id.to_owned(), blob, heard };
+            attempt.decision = Decision::Approved {
+                app_id,
+                safe_id: safe_id.to_owned(),
+                blob,
+                heard,
+            };
         }
         match heard {
             Some(heard) if heard > self.clock.elapsed() => {
                 let delay = heard.saturating_sub(self.clock.elapsed());
-                self.later(delay, Event::Deliver { tmp_id: tmp_id.to_owned() });
+                self.later(
+                    delay,
+                    Event::Deliver {
+                        tmp_id: tmp_id.to_owned(),
+                    },
+                );
             }
             Some(_) => self.deliver(tmp_id),
             None => {}
@@ -86,7 +105,10 @@ impl Server {
     /// When the service hears of an approval: after the delay, later with a slow phone, never
     /// without one.
     fn heard_after(&mut self, tmp_id: &str, delay: Duration) -> Option<Duration> {
-        let scope = Scope { tmp_id: Some(tmp_id), app_id: None };
+        let scope = Scope {
+            tmp_id: Some(tmp_id),
+            app_id: None,
+        };
         if self.faults.takes(scope, &FaultKind::NoPhone) {
             return None;
         }
@@ -94,7 +116,12 @@ impl Server {
             FaultKind::SlowPhone { seconds } => Some(Duration::from_secs(*seconds)),
             _ => None,
         });
-        Some(self.clock.elapsed().saturating_add(delay).saturating_add(slow.unwrap_or_default()))
+        Some(
+            self.clock
+                .elapsed()
+                .saturating_add(delay)
+                .saturating_add(slow.unwrap_or_default()),
+        )
     }
 
     /// Makes the connection, or takes the one that this user, service and key have (11.15),
@@ -127,7 +154,10 @@ impl Server {
         match number(&app_id).and_then(|number| self.connections.get_mut(&number)) {
             Some(known) => {
                 let replay = std::mem::take(&mut known.replay);
-                *known = Connection { replay, ..connection };
+                *known = Connection {
+                    replay,
+                    ..connection
+                };
             }
             None => {
                 self.connections.insert(self.numbers.app_id, connection);
@@ -168,7 +198,10 @@ impl Server {
             layout: service.layout(),
             permitted: true,
             withhold: false,
-            damage: self.blob_damage(Scope { tmp_id: Some(tmp_id), app_id: Some(app_id) }),
+            damage: self.blob_damage(Scope {
+                tmp_id: Some(tmp_id),
+                app_id: Some(app_id),
+            }),
         };
         match line.filekey(&question) {
             KeyAnswer::Granted(blob) => Some(blob),

@@ -19,7 +19,10 @@ impl Server {
     /// `app_req_filekey`.
     pub(super) fn filekey_request(&mut self, app_id: &str, line: &mut dyn PhoneLine) {
         let identity = Identity::App(app_id.to_owned());
-        let scope = Scope { app_id: Some(app_id), tmp_id: None };
+        let scope = Scope {
+            app_id: Some(app_id),
+            tmp_id: None,
+        };
         let missing = self.record_of(app_id).is_none()
             || self.faults.takes(scope, &FaultKind::AppFileNotFound);
         if missing {
@@ -33,12 +36,17 @@ impl Server {
         };
         let prompt = self.faults.take(scope, prompt);
         let refuse = self.faults.takes(scope, &FaultKind::FilekeyDeny);
-        let Some(mut question) = self.key_question(app_id) else { return };
+        let Some(mut question) = self.key_question(app_id) else {
+            return;
+        };
         question.withhold = prompt.is_some() || refuse;
         let answer = line.filekey(&question);
         if question.withhold {
             let delay = Duration::from_secs(prompt.unwrap_or(0));
-            let event = Event::AnswerFilekey { app_id: app_id.to_owned(), grant: !refuse };
+            let event = Event::AnswerFilekey {
+                app_id: app_id.to_owned(),
+                grant: !refuse,
+            };
             self.later(delay, event);
         }
         let early = self.faults.takes(scope, &FaultKind::PushBeforeAnswer);
@@ -55,7 +63,10 @@ impl Server {
 
     /// The question a connection puts to the phone.
     pub(crate) fn key_question(&mut self, app_id: &str) -> Option<KeyQuestion> {
-        let damage = self.blob_damage(Scope { app_id: Some(app_id), tmp_id: None });
+        let damage = self.blob_damage(Scope {
+            app_id: Some(app_id),
+            tmp_id: None,
+        });
         let connection = self.live_connection(app_id)?;
         Some(KeyQuestion {
             safe_id: connection.safe_id.clone(),
@@ -89,11 +100,15 @@ impl Server {
     }
 
     fn granted(&self, app_id: &str, blob: Vec<u8>) -> Map {
-        let record = self.record_of(app_id).and_then(|key| self.records.get(&key));
+        let record = self
+            .record_of(app_id)
+            .and_then(|key| self.records.get(&key));
         let appdata = self
             .connection(app_id)
             .is_some_and(|connection| connection.service.family == Family::AppData);
-        let ver = record.filter(|_| appdata).map(|record| record.ver.to_string());
+        let ver = record
+            .filter(|_| appdata)
+            .map(|record| record.ver.to_string());
         ok().with("status", "done")
             .with("data_filekey", blob)
             .with_some("data_enc", record.and_then(|record| record.data.clone()))

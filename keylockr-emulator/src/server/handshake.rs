@@ -47,7 +47,10 @@ impl Handshake {
         }
         let text = |name: &str| match fields.present(name) {
             None => Some(None),
-            Some(value) => value.as_text().filter(|text| !text.is_empty()).map(|it| Some(it.to_owned())),
+            Some(value) => value
+                .as_text()
+                .filter(|text| !text.is_empty())
+                .map(|it| Some(it.to_owned())),
         };
         Some(Self {
             sign_public: crypto::sign_public(fields.bin("sign_pk")?).ok()?,
@@ -84,7 +87,9 @@ impl Server {
         if wants_data && service.mode != Mode::Data {
             return Err("sso_data_not_approved".to_owned());
         }
-        let key_differs = service.service_key.is_some_and(|key| key != hello.enc_public);
+        let key_differs = service
+            .service_key
+            .is_some_and(|key| key != hello.enc_public);
         if service.family == Family::AppData && key_differs {
             return Err("sso_service_key_mismatch".to_owned());
         }
@@ -104,7 +109,12 @@ impl Server {
         };
         self.journal.forget(&Identity::Tmp(tmp_id.clone()));
         self.attempts.insert(tmp_id.clone(), attempt);
-        self.later(LIFE + AFTERLIFE, Event::Forget { tmp_id: tmp_id.clone() });
+        self.later(
+            LIFE + AFTERLIFE,
+            Event::Forget {
+                tmp_id: tmp_id.clone(),
+            },
+        );
         self.hub.changed();
         Ok(tmp_id)
     }

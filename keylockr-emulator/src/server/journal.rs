@@ -30,7 +30,11 @@ pub(crate) struct Entry {
 /// What it held.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
-    Frame { name: String, ts: u64, body: Arc<Map> },
+    Frame {
+        name: String,
+        ts: u64,
+        body: Arc<Map>,
+    },
     Refused(WireError),
 }
 
@@ -49,7 +53,9 @@ impl Journal {
         if !self.0.contains_key(identity) {
             self.0.insert(identity.clone(), Ring::default());
         }
-        let Some(ring) = self.0.get_mut(identity) else { return };
+        let Some(ring) = self.0.get_mut(identity) else {
+            return;
+        };
         let size = entry.size();
         ring.bytes += size;
         ring.entries.push_back((size, entry));
@@ -63,8 +69,13 @@ impl Journal {
 
     pub(crate) fn of(&self, identity: &Identity) -> Vec<FrameRecord> {
         let ring = self.0.get(identity);
-        ring.map(|ring| ring.entries.iter().map(|(_, entry)| entry.record()).collect())
-            .unwrap_or_default()
+        ring.map(|ring| {
+            ring.entries
+                .iter()
+                .map(|(_, entry)| entry.record())
+                .collect()
+        })
+        .unwrap_or_default()
     }
 
     pub(crate) fn forget(&mut self, identity: &Identity) {
@@ -79,12 +90,21 @@ impl Journal {
 impl Entry {
     pub(crate) fn record(&self) -> FrameRecord {
         let (name, ts, body, error) = match &self.content {
-            Content::Frame { name, ts, body } => {
-                (Some(name.clone()), Some(*ts), Some(json::map_to_json(body)), None)
-            }
+            Content::Frame { name, ts, body } => (
+                Some(name.clone()),
+                Some(*ts),
+                Some(json::map_to_json(body)),
+                None,
+            ),
             Content::Refused(error) => (None, None, None, Some(error.as_str().to_owned())),
         };
-        FrameRecord { dir: self.dir, name, ts, body, error }
+        FrameRecord {
+            dir: self.dir,
+            name,
+            ts,
+            body,
+            error,
+        }
     }
 
     fn size(&self) -> usize {

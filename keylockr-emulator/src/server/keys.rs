@@ -40,7 +40,9 @@ impl ServerKeys {
 
 impl std::fmt::Debug for ServerKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ServerKeys").field("enc_public", &self.enc_public).finish_non_exhaustive()
+        f.debug_struct("ServerKeys")
+            .field("enc_public", &self.enc_public)
+            .finish_non_exhaustive()
     }
 }
 
@@ -55,7 +57,11 @@ impl Pair {
     pub(crate) fn new(server: &Arc<ServerKeys>, client_public: &[u8]) -> Result<Self, WireError> {
         let client_public = crypto::box_public(client_public)?;
         let shared = crypto::shared_key(&client_public, &server.enc_secret)?;
-        Ok(Self { server: Arc::clone(server), client_public, shared })
+        Ok(Self {
+            server: Arc::clone(server),
+            client_public,
+            shared,
+        })
     }
 
     /// The same client under the keys of now.
@@ -70,6 +76,8 @@ impl Pair {
 
 impl std::fmt::Debug for Pair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pair").field("client_public", &self.client_public).finish_non_exhaustive()
+        f.debug_struct("Pair")
+            .field("client_public", &self.client_public)
+            .finish_non_exhaustive()
     }
 }

@@ -20,7 +20,10 @@ pub(crate) struct Limit {
 impl Limit {
     /// 0 lifts it.
     pub(crate) fn new(per_minute: u32) -> Self {
-        Self { per_minute, seen: HashMap::new() }
+        Self {
+            per_minute,
+            seen: HashMap::new(),
+        }
     }
 
     /// Forgets everybody.
@@ -34,7 +37,8 @@ impl Limit {
             return Ok(());
         }
         if self.seen.len() >= MAX_ADDRESSES {
-            self.seen.retain(|_, times| times.back().is_some_and(|last| now < *last + MINUTE));
+            self.seen
+                .retain(|_, times| times.back().is_some_and(|last| now < *last + MINUTE));
         }
         let times = self.seen.entry(peer.to_canonical()).or_default();
         while times.front().is_some_and(|first| *first + MINUTE <= now) {

@@ -84,7 +84,11 @@ struct Numbers {
 
 impl Default for Numbers {
     fn default() -> Self {
-        Self { safe_id: FIRST_SAFE_ID, app_id: FIRST_APP_ID, file_id: FIRST_FILE_ID }
+        Self {
+            safe_id: FIRST_SAFE_ID,
+            app_id: FIRST_APP_ID,
+            file_id: FIRST_FILE_ID,
+        }
     }
 }
 
@@ -160,7 +164,10 @@ impl Server {
     pub(crate) fn register(&mut self, registration: Registration) -> String {
         let safe_id = self.numbers.safe_id.to_string();
         self.numbers.safe_id += 1;
-        let account = Account { safe_id: safe_id.clone(), registration };
+        let account = Account {
+            safe_id: safe_id.clone(),
+            registration,
+        };
         self.accounts.insert(safe_id.clone(), account);
         self.changed();
         safe_id
@@ -189,12 +196,19 @@ impl Server {
 
     /// The two keys as they are served.
     pub(crate) fn served_key(&mut self, sign: bool) -> [u8; 32] {
-        if self.faults.takes(Scope::default(), &FaultKind::WeakServerKey) {
+        if self
+            .faults
+            .takes(Scope::default(), &FaultKind::WeakServerKey)
+        {
             let mut weak = [0; 32];
             weak[0] = 1;
             return weak;
         }
-        if sign { self.keys.sign.public } else { self.keys.enc_public }
+        if sign {
+            self.keys.sign.public
+        } else {
+            self.keys.enc_public
+        }
     }
 
     /// The time as `/clock` tells it.
@@ -205,7 +219,8 @@ impl Server {
 
     /// The service's time.
     pub(crate) fn unix(&self) -> u64 {
-        self.clock.unix(self.faults.peek(Scope::default(), skew_of).unwrap_or(0))
+        self.clock
+            .unix(self.faults.peek(Scope::default(), skew_of).unwrap_or(0))
     }
 
     pub(crate) fn set_clock_offset(&mut self, seconds: i64) {
@@ -227,7 +242,9 @@ impl Server {
     }
 
     fn connection(&self, app_id: &str) -> Option<&Connection> {
-        self.connections.get(&number(app_id)?).filter(|connection| connection.app_id == app_id)
+        self.connections
+            .get(&number(app_id)?)
+            .filter(|connection| connection.app_id == app_id)
     }
 
     fn connection_mut(&mut self, app_id: &str) -> Option<&mut Connection> {
@@ -237,7 +254,8 @@ impl Server {
     }
 
     fn live_connection(&self, app_id: &str) -> Option<&Connection> {
-        self.connection(app_id).filter(|connection| connection.alive)
+        self.connection(app_id)
+            .filter(|connection| connection.alive)
     }
 
     /// What an identity's frames are sealed and opened with.
@@ -275,7 +293,13 @@ impl Server {
         if self.sockets.number(identity) == Some(socket) {
             self.ping(identity);
             let next = self.clock.elapsed() + send::PING_EVERY;
-            self.agenda.add(next, Event::Ping { identity: identity.clone(), socket });
+            self.agenda.add(
+                next,
+                Event::Ping {
+                    identity: identity.clone(),
+                    socket,
+                },
+            );
         }
     }
 

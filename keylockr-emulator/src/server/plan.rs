@@ -118,8 +118,11 @@ impl Plan {
 
     fn with_seal(&self, kps: &Map) -> Vec<Vec<u8>> {
         let wrong = SignPair::from_seed(&sha256(b"not the server"));
-        let sign =
-            if self.has(Trick::SealWrongKey) { &wrong } else { &self.pair.server.sign };
+        let sign = if self.has(Trick::SealWrongKey) {
+            &wrong
+        } else {
+            &self.pair.server.sign
+        };
         let odd = tricks::odd_bytes(kps);
         let covered = if self.has(Trick::SealNoncanonical) {
             odd.clone()

@@ -80,9 +80,20 @@ impl Server {
     ) -> Option<(u64, mpsc::Receiver<Outgoing>)> {
         self.sig_keys(identity)?;
         let (number, outgoing) = self.sockets.open(identity);
-        self.later(PING_EVERY, Event::Ping { identity: identity.clone(), socket: number });
+        self.later(
+            PING_EVERY,
+            Event::Ping {
+                identity: identity.clone(),
+                socket: number,
+            },
+        );
         if !self.faults.takes(scope(identity), &FaultKind::NoConnected) {
-            self.send(identity, Kind::Greeting, "connected", ok().with("status", "ok"));
+            self.send(
+                identity,
+                Kind::Greeting,
+                "connected",
+                ok().with("status", "ok"),
+            );
         }
         match identity {
             Identity::Tmp(tmp_id) => self.deliver(tmp_id),
@@ -108,7 +119,11 @@ impl Server {
             Identity::Tmp(tmp_id) => self.attempts.get(tmp_id)?.sign_public,
             Identity::App(app_id) => self.live_connection(app_id)?.sign_public,
         };
-        Some(FrameKeys { identity: identity.clone(), sign_public, pair: self.pair(identity)? })
+        Some(FrameKeys {
+            identity: identity.clone(),
+            sign_public,
+            pair: self.pair(identity)?,
+        })
     }
 
     /// Answers an RFC 6455 ping of an in-process socket.
@@ -138,7 +153,13 @@ impl Server {
             return;
         }
         let on_request = |kind: &FaultKind| {
-            matches!(kind, FaultKind::DropSocket { when: DropWhen::Request }).then_some(())
+            matches!(
+                kind,
+                FaultKind::DropSocket {
+                    when: DropWhen::Request
+                }
+            )
+            .then_some(())
         };
         if self.faults.take(scope(identity), on_request).is_some() {
             self.sockets.cut(identity);
@@ -179,13 +200,21 @@ impl Server {
             Some(window) => (window, self.unix()),
             None => return Err((WireError::Identity, None)),
         };
-        let inner = opened.content.map_err(|refused| (refused.error, refused.name))?;
+        let inner = opened
+            .content
+            .map_err(|refused| (refused.error, refused.name))?;
         let (name, ts) = (inner.name.clone(), inner.ts);
         let named = |error| (error, Some(name.clone()));
-        if self.faults.takes(scope(identity), &FaultKind::ClientClockBad) {
+        if self
+            .faults
+            .takes(scope(identity), &FaultKind::ClientClockBad)
+        {
             return Err(named(WireError::Time));
         }
-        let body = inner.fresh(now, window).and_then(Inner::joined).map_err(named)?;
+        let body = inner
+            .fresh(now, window)
+            .and_then(Inner::joined)
+            .map_err(named)?;
         let elapsed = self.clock.elapsed();
         let replay = match identity {
             Identity::Tmp(tmp_id) => self.attempts.get_mut(tmp_id).map(|it| &mut it.replay),
@@ -197,19 +226,24 @@ impl Server {
             // Nothing of this identity can be told from a replay any more.
             Some(Seen::Full) => return Err(named(WireError::Raw)),
         }
-        let content = Content::Frame { name: name.clone(), ts, body: Arc::new(body.clone()) };
+        let content = Content::Frame {
+            name: name.clone(),
+            ts,
+            body: Arc::new(body.clone()),
+        };
         self.note(identity, Direction::C2s, content);
         Ok((name, body))
     }
 
     fn window(&self, identity: &Identity) -> Option<Window> {
         match identity {
-            Identity::Tmp(tmp_id) => {
-                self.attempts.get(tmp_id).map(|attempt| attempt.service.window())
-            }
-            Identity::App(app_id) => {
-                self.live_connection(app_id).map(|connection| connection.service.window())
-            }
+            Identity::Tmp(tmp_id) => self
+                .attempts
+                .get(tmp_id)
+                .map(|attempt| attempt.service.window()),
+            Identity::App(app_id) => self
+                .live_connection(app_id)
+                .map(|connection| connection.service.window()),
         }
     }
 }

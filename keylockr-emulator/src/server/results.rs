@@ -35,11 +35,14 @@ impl Server {
     pub(crate) fn deliver(&mut self, tmp_id: &str) {
         let identity = Identity::Tmp(tmp_id.to_owned());
         let now = self.clock.elapsed();
-        let due = self.attempts.get(tmp_id).is_some_and(|attempt| match &attempt.decision {
-            Decision::Open => false,
-            Decision::Approved { heard, .. } => heard.is_some_and(|heard| heard <= now),
-            Decision::Denied => true,
-        });
+        let due = self
+            .attempts
+            .get(tmp_id)
+            .is_some_and(|attempt| match &attempt.decision {
+                Decision::Open => false,
+                Decision::Approved { heard, .. } => heard.is_some_and(|heard| heard <= now),
+                Decision::Denied => true,
+            });
         if !due || !self.sockets.is_open(&identity) {
             return;
         }
@@ -50,7 +53,10 @@ impl Server {
     }
 
     fn result_body(&mut self, tmp_id: &str) -> Option<Map> {
-        let scope = Scope { tmp_id: Some(tmp_id), app_id: None };
+        let scope = Scope {
+            tmp_id: Some(tmp_id),
+            app_id: None,
+        };
         let refusal = self.faults.take(scope, |kind| match kind {
             FaultKind::Deny => Some(Refusal::Deny),
             FaultKind::DenyAsErr => Some(Refusal::AsErr),
@@ -60,7 +66,10 @@ impl Server {
         let attempt = self.attempts.get(tmp_id)?;
         let second = attempt.service.is_revision_2();
         let refused = |code: &str| match second {
-            true => ok().with("code", code).with("status", "error").with("tmp_id", tmp_id),
+            true => ok()
+                .with("code", code)
+                .with("status", "error")
+                .with("tmp_id", tmp_id),
             false => err(code),
         };
         match (refusal, &attempt.decision) {
@@ -72,23 +81,38 @@ impl Server {
         }
         let body = self.approved_body(tmp_id)?;
         let body = self.altered(tmp_id, body);
-        Some(if second { self.fitted(tmp_id, body, &refused("app_auth_result_too_large")) } else { body })
+        Some(if second {
+            self.fitted(tmp_id, body, &refused("app_auth_result_too_large"))
+        } else {
+            body
+        })
     }
 
     fn approved_body(&mut self, tmp_id: &str) -> Option<Map> {
         let attempt = self.attempts.get(tmp_id)?;
-        let Decision::Approved { app_id, safe_id, blob, .. } = &attempt.decision else {
+        let Decision::Approved {
+            app_id,
+            safe_id,
+            blob,
+            ..
+        } = &attempt.decision
+        else {
             return None;
         };
         let service = &attempt.service;
-        let record = self.connection(app_id).and_then(|connection| connection.record.as_ref());
+        let record = self
+            .connection(app_id)
+            .and_then(|connection| connection.record.as_ref());
         let record = record.and_then(|key| self.records.get(key));
         let data_plain = record.map(|record| record.data_plain.clone());
         let data = record.and_then(|record| record.data.clone());
         if service.family == Family::Seed {
-            let body = ok().with("sso_client_id", app_id.as_str()).with("safe_id", safe_id.as_str());
+            let body = ok()
+                .with("sso_client_id", app_id.as_str())
+                .with("safe_id", safe_id.as_str());
             return Some(
-                body.with_some("data_plain", data_plain).with_some("data_encrypted", data),
+                body.with_some("data_plain", data_plain)
+                    .with_some("data_encrypted", data),
             );
         }
         let mut capabilities: Vec<Value> = vec!["sso".into()];
@@ -104,7 +128,10 @@ impl Server {
             .with("ver", ver.to_string())
             .with_some("data_encrypted", data);
         if service.is_revision_2() {
-            let nickname = self.accounts.get(safe_id).map(|it| it.registration.nickname.as_str());
+            let nickname = self
+                .accounts
+                .get(safe_id)
+                .map(|it| it.registration.nickname.as_str());
             Some(
                 body.with("tmp_id", tmp_id)
                     .with_some("user_nickname", nickname)
@@ -119,8 +146,15 @@ impl Server {
 
     /// Faults that change members of a result.
     fn altered(&mut self, tmp_id: &str, mut body: Map) -> Map {
-        let scope = Scope { tmp_id: Some(tmp_id), app_id: None };
-        let id_member = if body.contains("sso_client_id") { "sso_client_id" } else { "app_id" };
+        let scope = Scope {
+            tmp_id: Some(tmp_id),
+            app_id: None,
+        };
+        let id_member = if body.contains("sso_client_id") {
+            "sso_client_id"
+        } else {
+            "app_id"
+        };
         if body.contains("tmp_id") {
             if self.faults.takes(scope, &FaultKind::WrongTmpId) {
                 body.insert("tmp_id", self.random.uuid("wrong tmp id"));
@@ -166,7 +200,10 @@ impl Server {
 
     fn result_length(&self, tmp_id: &str, body: &Map) -> usize {
         let data = body.bin("data_encrypted").map_or(0, <[u8]>::len);
-        let pair = self.attempts.get(tmp_id).map(|attempt| Arc::clone(&attempt.pair));
+        let pair = self
+            .attempts
+            .get(tmp_id)
+            .map(|attempt| Arc::clone(&attempt.pair));
         pair.map_or(0, |pair| {
             let mut inside = body.clone();
             inside.remove("data_encrypted");
@@ -187,19 +224,27 @@ impl Server {
     pub(super) fn poll_answer(&mut self, tmp_id: &str) -> Map {
         let now = self.clock.elapsed();
         let status = |word: &str| ok().with("status", word);
-        let Some(attempt) = self.attempts.get(tmp_id) else { return status("expired") };
+        let Some(attempt) = self.attempts.get(tmp_id) else {
+            return status("expired");
+        };
         if attempt.expired(now) {
             return status("expired");
         }
         let (app_id, safe_id) = match &attempt.decision {
             Decision::Denied => return status("denied"),
-            Decision::Approved { app_id, safe_id, heard: Some(heard), .. } if *heard <= now => {
-                (app_id.clone(), safe_id.clone())
-            }
+            Decision::Approved {
+                app_id,
+                safe_id,
+                heard: Some(heard),
+                ..
+            } if *heard <= now => (app_id.clone(), safe_id.clone()),
             _ => return status("pending"),
         };
         let differs = attempt.service.switched("user_id_differs");
-        let scope = Scope { tmp_id: Some(tmp_id), app_id: None };
+        let scope = Scope {
+            tmp_id: Some(tmp_id),
+            app_id: None,
+        };
         if self.faults.takes(scope, &FaultKind::PushBeforeAnswer) {
             self.deliver(tmp_id);
         }
@@ -215,10 +260,23 @@ impl Server {
         }
         let swapped = |kind: &FaultKind| (*kind == FaultKind::SenderSwap).then_some(());
         let swapped = self.faults.peek(scope, swapped).is_some();
-        let registration = self.accounts.get(&safe_id).map(|account| &account.registration);
-        let sender = registration.map(|it| if swapped { it.other_enc_public } else { it.enc_public });
+        let registration = self
+            .accounts
+            .get(&safe_id)
+            .map(|account| &account.registration);
+        let sender = registration.map(|it| {
+            if swapped {
+                it.other_enc_public
+            } else {
+                it.enc_public
+            }
+        });
         let nickname = registration.map(|it| it.nickname.clone());
-        let user_id = if differs { format!("{safe_id}0") } else { safe_id };
+        let user_id = if differs {
+            format!("{safe_id}0")
+        } else {
+            safe_id
+        };
         let body = status("done")
             .with("app_id", app_id)
             .with("user_id", user_id)
@@ -230,8 +288,13 @@ impl Server {
     /// A live connection of the same user and key at another service.
     fn foreign_connection(&mut self, tmp_id: &str) -> Option<String> {
         let attempt = self.attempts.get(tmp_id)?;
-        let Decision::Approved { safe_id, .. } = &attempt.decision else { return None };
-        let other = self.services.iter().find(|service| service.svc_id != attempt.service.svc_id)?;
+        let Decision::Approved { safe_id, .. } = &attempt.decision else {
+            return None;
+        };
+        let other = self
+            .services
+            .iter()
+            .find(|service| service.svc_id != attempt.service.svc_id)?;
         let known = self.connections.values().find(|connection| {
             connection.alive
                 && connection.service.svc_id == other.svc_id
@@ -261,7 +324,9 @@ impl Server {
 
     /// Remembers a result that goes out, for replays in other attempts.
     pub(super) fn keep_result(&mut self, identity: &Identity, plan: &Plan) {
-        let Identity::Tmp(tmp_id) = identity else { return };
+        let Identity::Tmp(tmp_id) = identity else {
+            return;
+        };
         if plan.name != RESULT || !plan.tricks.is_empty() {
             return;
         }
@@ -274,14 +339,23 @@ impl Server {
     /// The fault `replay_cross_attempt`: another attempt's result goes first, one for the same
     /// client key where there is one.
     fn foreign_result(&mut self, tmp_id: &str) {
-        let scope = Scope { tmp_id: Some(tmp_id), app_id: None };
-        let key = self.attempts.get(tmp_id).map(|attempt: &Attempt| attempt.pair.client_public);
+        let scope = Scope {
+            tmp_id: Some(tmp_id),
+            app_id: None,
+        };
+        let key = self
+            .attempts
+            .get(tmp_id)
+            .map(|attempt: &Attempt| attempt.pair.client_public);
         let others = || self.results.iter().filter(|(other, _)| other != tmp_id);
         let same_key = others().find(|(_, plan)| Some(plan.pair.client_public) == key);
-        let Some((_, plan)) = same_key.or_else(|| others().next_back()).cloned() else { return };
+        let Some((_, plan)) = same_key.or_else(|| others().next_back()).cloned() else {
+            return;
+        };
         if self.faults.takes(scope, &FaultKind::ReplayCrossAttempt) {
             let identity = Identity::Tmp(tmp_id.to_owned());
-            self.sockets.send(&identity, Outgoing::Frame(Box::new(plan)));
+            self.sockets
+                .send(&identity, Outgoing::Frame(Box::new(plan)));
         }
     }
 }

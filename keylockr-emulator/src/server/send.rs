@@ -49,7 +49,10 @@ pub(super) fn err(code: &str) -> Map {
 
 /// The scope of an identity's frames.
 pub(super) fn scope(identity: &Identity) -> Scope<'_> {
-    Scope { tmp_id: identity.tmp_id(), app_id: identity.app_id() }
+    Scope {
+        tmp_id: identity.tmp_id(),
+        app_id: identity.app_id(),
+    }
 }
 
 impl Server {
@@ -92,7 +95,9 @@ impl Server {
     }
 
     fn emit(&mut self, identity: &Identity, kind: Kind, name: &str, body: Map) -> bool {
-        let Some(plan) = self.plan(identity, kind, name, body) else { return false };
+        let Some(plan) = self.plan(identity, kind, name, body) else {
+            return false;
+        };
         let entry = Content::Frame {
             name: plan.name.clone(),
             ts: plan.ts,
@@ -133,16 +138,31 @@ impl Server {
             }
         }
         let skew = self.faults.take(scope, super::skew_of).unwrap_or(0);
-        let ts = self.clock.unix(skew).saturating_add_signed(self.wrong_time(scope));
+        let ts = self
+            .clock
+            .unix(skew)
+            .saturating_add_signed(self.wrong_time(scope));
         let nonce: [u8; NONCE] = self.random.bytes("nonce");
-        Some(Plan { pair, name: name.to_owned(), ts, body, raw, nonce, tricks })
+        Some(Plan {
+            pair,
+            name: name.to_owned(),
+            ts,
+            body,
+            raw,
+            nonce,
+            tricks,
+        })
     }
 
     fn wrong_time(&mut self, scope: Scope<'_>) -> i64 {
         self.faults
             .take(scope, |kind| match kind {
-                FaultKind::StaleTs { seconds } => Some(-i64::try_from(*seconds).unwrap_or(i64::MAX)),
-                FaultKind::FutureTs { seconds } => Some(i64::try_from(*seconds).unwrap_or(i64::MAX)),
+                FaultKind::StaleTs { seconds } => {
+                    Some(-i64::try_from(*seconds).unwrap_or(i64::MAX))
+                }
+                FaultKind::FutureTs { seconds } => {
+                    Some(i64::try_from(*seconds).unwrap_or(i64::MAX))
+                }
                 _ => None,
             })
             .unwrap_or(0)
@@ -163,7 +183,10 @@ impl Server {
     /// Writes a frame down.
     pub(super) fn note(&mut self, identity: &Identity, dir: Direction, content: Content) {
         let entry = Entry { dir, content };
-        self.hub.frame(|| PassedFrame { id: identity.to_string(), record: entry.record() });
+        self.hub.frame(|| PassedFrame {
+            id: identity.to_string(),
+            record: entry.record(),
+        });
         self.journal.add(identity, entry);
     }
 

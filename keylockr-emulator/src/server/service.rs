@@ -42,8 +42,14 @@ impl Service {
 
     pub(crate) fn window(&self) -> Window {
         match self.family {
-            Family::Seed => Window { past: 300, future: 5 },
-            Family::AppData => Window { past: 600, future: 180 },
+            Family::Seed => Window {
+                past: 300,
+                future: 5,
+            },
+            Family::AppData => Window {
+                past: 600,
+                future: 180,
+            },
         }
     }
 
@@ -65,7 +71,9 @@ impl Service {
 
     /// The address may call `app_verify`; IPv4 inside IPv6 counts as IPv4.
     pub(crate) fn allows(&self, peer: IpAddr) -> bool {
-        self.server_ips.iter().any(|known| known.to_canonical() == peer.to_canonical())
+        self.server_ips
+            .iter()
+            .any(|known| known.to_canonical() == peer.to_canonical())
     }
 }
 
@@ -83,7 +91,10 @@ impl Services {
             NewService::appdata("demo-app", "Demo with App Data", 2),
         ];
         for demo in demos {
-            let demo = NewService { url: "http://127.0.0.1:3000".to_owned(), ..demo };
+            let demo = NewService {
+                url: "http://127.0.0.1:3000".to_owned(),
+                ..demo
+            };
             // Three distinct names of ours: nothing to refuse.
             let _ = services.add(demo);
         }
@@ -134,8 +145,14 @@ impl Services {
         if new.title.chars().count() > MAX_TEXT || new.url.chars().count() > MAX_TEXT {
             return Err(ControlError::malformed("title or url is too long"));
         }
-        if let Some(unknown) = new.switches.iter().find(|name| !SWITCHES.contains(&name.as_str())) {
-            return Err(ControlError::malformed(format!("unknown switch: {unknown:.40}")));
+        if let Some(unknown) = new
+            .switches
+            .iter()
+            .find(|name| !SWITCHES.contains(&name.as_str()))
+        {
+            return Err(ControlError::malformed(format!(
+                "unknown switch: {unknown:.40}"
+            )));
         }
         let service = Service {
             server_ips: addresses(new.server_ips)?,
@@ -155,22 +172,31 @@ impl Services {
         if tag_taken || self.by_svc_id(&service.svc_id).is_some() {
             return Err(ControlError::conflict("a service of this name exists"));
         }
-        let names =
-            ServiceNames { svc_id: service.svc_id.clone(), app_tag: service.app_tag.clone() };
+        let names = ServiceNames {
+            svc_id: service.svc_id.clone(),
+            app_tag: service.app_tag.clone(),
+        };
         self.0.push(Arc::new(service));
         Ok(names)
     }
 
     fn next_number(&self) -> String {
-        let highest =
-            self.0.iter().filter_map(|service| service.svc_id.parse::<u64>().ok()).max();
+        let highest = self
+            .0
+            .iter()
+            .filter_map(|service| service.svc_id.parse::<u64>().ok())
+            .max();
         highest.unwrap_or(100).saturating_add(1).to_string()
     }
 }
 
 fn name(text: String, what: &str) -> Result<String, ControlError> {
     let good = !text.is_empty() && text.len() <= 128 && !text.chars().any(char::is_control);
-    if good { Ok(text) } else { Err(ControlError::malformed(format!("{what} is not a name"))) }
+    if good {
+        Ok(text)
+    } else {
+        Err(ControlError::malformed(format!("{what} is not a name")))
+    }
 }
 
 fn addresses(given: Option<Vec<String>>) -> Result<Vec<IpAddr>, ControlError> {

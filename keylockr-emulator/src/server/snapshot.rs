@@ -68,10 +68,18 @@ impl Server {
         ServerSnapshot {
             enc_secret,
             sign_seed,
-            services: self.services.iter().map(|service| Service::clone(service)).collect(),
+            services: self
+                .services
+                .iter()
+                .map(|service| Service::clone(service))
+                .collect(),
             accounts: accounts.collect(),
             connections: connections.collect(),
-            records: self.records.iter().map(|(key, it)| (key.clone(), it.clone())).collect(),
+            records: self
+                .records
+                .iter()
+                .map(|(key, it)| (key.clone(), it.clone()))
+                .collect(),
             numbers: self.numbers,
         }
     }
@@ -91,7 +99,13 @@ impl Server {
                     other_enc_public: account.other_enc_public,
                 };
                 let safe_id = account.safe_id;
-                (safe_id.clone(), Account { safe_id, registration })
+                (
+                    safe_id.clone(),
+                    Account {
+                        safe_id,
+                        registration,
+                    },
+                )
             })
             .collect();
         self.connections.clear();

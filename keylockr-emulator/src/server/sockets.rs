@@ -45,18 +45,26 @@ impl Sockets {
         self.close(identity, 4409);
         self.opened += 1;
         let (queue, outgoing) = mpsc::channel(QUEUE);
-        let socket = Socket { number: self.opened, queue, closing: false };
+        let socket = Socket {
+            number: self.opened,
+            queue,
+            closing: false,
+        };
         self.open.insert(identity.clone(), socket);
         (self.opened, outgoing)
     }
 
     /// Whether this socket is the identity's and is listened to.
     pub(crate) fn listens(&self, identity: &Identity, number: u64) -> bool {
-        self.open.get(identity).is_some_and(|socket| socket.number == number && !socket.closing)
+        self.open
+            .get(identity)
+            .is_some_and(|socket| socket.number == number && !socket.closing)
     }
 
     pub(crate) fn is_open(&self, identity: &Identity) -> bool {
-        self.open.get(identity).is_some_and(|socket| !socket.closing)
+        self.open
+            .get(identity)
+            .is_some_and(|socket| !socket.closing)
     }
 
     /// The number of the identity's socket.
@@ -66,7 +74,9 @@ impl Sockets {
 
     /// Sends; a reader that does not keep up loses its socket. False without a socket.
     pub(crate) fn send(&mut self, identity: &Identity, outgoing: Outgoing) -> bool {
-        let Some(socket) = self.open.get(identity) else { return false };
+        let Some(socket) = self.open.get(identity) else {
+            return false;
+        };
         let sent = socket.queue.try_send(outgoing).is_ok();
         if !sent {
             self.open.remove(identity);
@@ -95,7 +105,10 @@ impl Sockets {
 
     /// The client went away.
     pub(crate) fn gone(&mut self, identity: &Identity, number: u64) -> bool {
-        let ours = self.open.get(identity).is_some_and(|socket| socket.number == number);
+        let ours = self
+            .open
+            .get(identity)
+            .is_some_and(|socket| socket.number == number);
         if ours {
             self.open.remove(identity);
         }

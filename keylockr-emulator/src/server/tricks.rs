@@ -28,8 +28,16 @@ pub(crate) fn wordy_inner(sealing: &Sealing<'_>) -> Vec<u8> {
         .with("from", sealing.name)
         .with("trace", vec![Value::from(true), Value::Nil])
         .with("ts", sealing.ts);
-    let body = sealing.body.clone().with("x_unknown", Map::new().with("depth", 1_u64));
-    writer::encode_map(&Map::new().with("body", body).with("header", header).with("v", 2_u64))
+    let body = sealing
+        .body
+        .clone()
+        .with("x_unknown", Map::new().with("depth", 1_u64));
+    writer::encode_map(
+        &Map::new()
+            .with("body", body)
+            .with("header", header)
+            .with("v", 2_u64),
+    )
 }
 
 /// Flips a bit in the middle of a binary member.

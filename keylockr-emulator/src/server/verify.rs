@@ -22,7 +22,11 @@ pub(crate) struct VerifyReply {
 
 impl VerifyReply {
     fn now(body: &Json) -> Self {
-        Self { status: 200, body: body.to_string(), delay: Duration::ZERO }
+        Self {
+            status: 200,
+            body: body.to_string(),
+            delay: Duration::ZERO,
+        }
     }
 }
 
@@ -39,7 +43,10 @@ impl Server {
             Family::AppData => "app_id",
         };
         let app_id = text_of(fields, id_name);
-        let scope = Scope { app_id: app_id.as_deref(), tmp_id: None };
+        let scope = Scope {
+            app_id: app_id.as_deref(),
+            tmp_id: None,
+        };
         let trouble = self.faults.take(scope, |kind| match kind {
             FaultKind::IpNotAllowed
             | FaultKind::VerifyFalse
@@ -73,27 +80,42 @@ impl Server {
         reply
     }
 
-    fn verified_service(&self, fields: &Fields<String, Json>) -> Result<Arc<Service>, &'static str> {
+    fn verified_service(
+        &self,
+        fields: &Fields<String, Json>,
+    ) -> Result<Arc<Service>, &'static str> {
         match (text_of(fields, "svc_id"), text_of(fields, "app_tag")) {
             (Some(svc_id), _) => match self.services.by_svc_id(&svc_id) {
                 Some(service) if service.family == Family::Seed => Ok(Arc::clone(service)),
                 _ => Err("sso_service_invalid"),
             },
-            (None, Some(app_tag)) => {
-                self.services.by_app_tag(&app_tag).map(Arc::clone).ok_or("app_tag_invalid")
-            }
+            (None, Some(app_tag)) => self
+                .services
+                .by_app_tag(&app_tag)
+                .map(Arc::clone)
+                .ok_or("app_tag_invalid"),
             (None, None) => Err("param_invalid"),
         }
     }
 
-    fn verdict(&self, service: &Service, app_id: Option<&str>, fields: &Fields<String, Json>) -> Json {
+    fn verdict(
+        &self,
+        service: &Service,
+        app_id: Option<&str>,
+        fields: &Fields<String, Json>,
+    ) -> Json {
         let safe_id = text_of(fields, "safe_id");
-        let key = fields.get("sign_pk").and_then(Json::as_str).and_then(text::from_base64);
-        let found = app_id.and_then(|app_id| self.live_connection(app_id)).filter(|connection| {
-            connection.service.svc_id == service.svc_id
-                && Some(&connection.safe_id) == safe_id.as_ref()
-                && key.is_some_and(|key| crypto::same(&key, &connection.sign_public))
-        });
+        let key = fields
+            .get("sign_pk")
+            .and_then(Json::as_str)
+            .and_then(text::from_base64);
+        let found = app_id
+            .and_then(|app_id| self.live_connection(app_id))
+            .filter(|connection| {
+                connection.service.svc_id == service.svc_id
+                    && Some(&connection.safe_id) == safe_id.as_ref()
+                    && key.is_some_and(|key| crypto::same(&key, &connection.sign_public))
+            });
         match found.and_then(|connection| self.accounts.get(&connection.safe_id)) {
             Some(account) => json!({
                 "_res": "ok",

@@ -45,6 +45,24 @@ impl Server {
         open.into_iter().map(view).collect()
     }
 
+    /// [`Server::pending`] with what the phone shows of each.
+    pub(crate) fn pending_scans(&self) -> Vec<serde_json::Value> {
+        let with_scan = |attempt: Pending| {
+            let scan = self.scan(&attempt.tmp_id).ok();
+            serde_json::json!({
+                "tmp_id": attempt.tmp_id,
+                "svc_id": attempt.svc_id,
+                "name": attempt.name,
+                "connected": attempt.connected,
+                "age": attempt.age,
+                "title": scan.as_ref().map(|scan| &scan.title),
+                "url": scan.as_ref().map(|scan| &scan.url),
+                "app_data": scan.as_ref().map(|scan| scan.app_data),
+            })
+        };
+        self.pending().into_iter().map(with_scan).collect()
+    }
+
     /// All connections; `asked` knows which of them wait for a filekey.
     pub(crate) fn connection_list(&self, asked: impl Fn(&str) -> bool) -> Vec<Connection> {
         let list = self.connections.values().map(|it| Connection {
@@ -62,7 +80,10 @@ impl Server {
 
     /// The control API's name of a user.
     pub(crate) fn user_of(&self, safe_id: &str) -> String {
-        self.accounts.get(safe_id).map(|it| it.registration.user.clone()).unwrap_or_default()
+        self.accounts
+            .get(safe_id)
+            .map(|it| it.registration.user.clone())
+            .unwrap_or_default()
     }
 
     /// Whether a connection exists, and is alive.
@@ -121,6 +142,10 @@ impl Server {
             Identity::Tmp(tmp_id) => self.attempt(tmp_id).is_ok(),
             Identity::App(app_id) => self.connection(app_id).is_some(),
         };
-        if known { Ok(()) } else { Err(ControlError::unknown("id", &identity.to_string())) }
+        if known {
+            Ok(())
+        } else {
+            Err(ControlError::unknown("id", &identity.to_string()))
+        }
     }
 }

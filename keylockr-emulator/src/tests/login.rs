@@ -35,12 +35,24 @@ async fn seed_login_by_push() {
         "sign_pk": to_base64(&peer.sign.public),
     });
     let (status, _, body) = emulator
-        .http("POST", "/v3/app_verify", Some("application/json"), body.to_string().into(), LOCAL)
+        .http(
+            "POST",
+            "/v3/app_verify",
+            Some("application/json"),
+            body.to_string().into(),
+            LOCAL,
+        )
         .await;
     let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!((status, &body), (200, &serde_json::json!({
-        "_res": "ok", "valid": true, "nickname": "Alice"
-    })));
+    assert_eq!(
+        (status, &body),
+        (
+            200,
+            &serde_json::json!({
+                "_res": "ok", "valid": true, "nickname": "Alice"
+            })
+        )
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,7 +66,11 @@ async fn seed_login_by_polling() {
     assert_eq!(waiting.text("status"), Some("pending"));
 
     let delay = Duration::from_secs(3);
-    let approve = Approve { delay, user: Some("bob".into()), tmp_id: tmp_id.clone() };
+    let approve = Approve {
+        delay,
+        user: Some("bob".into()),
+        tmp_id: tmp_id.clone(),
+    };
     let approved = emulator.approve(approve).unwrap();
     let early = socket.ask("app_connect_req", Map::new()).await;
     assert_eq!(early.text("status"), Some("pending"));
@@ -72,7 +88,9 @@ async fn seed_login_by_polling() {
 #[tokio::test(start_paused = true)]
 async fn appdata_logins_in_both_revisions() {
     let emulator = emulator().await;
-    emulator.create_service(NewService::appdata("first", "First", 1)).unwrap();
+    emulator
+        .create_service(NewService::appdata("first", "First", 1))
+        .unwrap();
     for (tag, revision) in [("first", 1), ("demo-app", 2)] {
         let peer = Peer::new(revision);
         let tmp_id = peer.appdata(&emulator, tag).await;
@@ -84,8 +102,15 @@ async fn appdata_logins_in_both_revisions() {
         assert_eq!(result.text("app_id"), Some(approved.app_id.as_str()));
         assert_eq!(result.text("ver"), Some("1"));
         assert_eq!(result.text("tmp_id").is_some(), revision == 2);
-        assert_eq!(result.text("user_nickname"), (revision == 2).then_some("Alice"));
-        assert!(result.bin("data_plain").is_some_and(|plain| !plain.is_empty()));
+        assert_eq!(
+            result.text("user_nickname"),
+            (revision == 2).then_some("Alice")
+        );
+        assert!(
+            result
+                .bin("data_plain")
+                .is_some_and(|plain| !plain.is_empty())
+        );
         let capabilities: Vec<Value> = vec!["sso".into(), "app_data".into()];
         assert_eq!(result.get("capabilities"), Some(&capabilities.into()));
         let poll = socket.ask("app_connect_req", Map::new()).await;
@@ -112,7 +137,10 @@ async fn a_result_is_kept_and_sent_to_each_new_socket() {
     assert_ne!(hashes[0], hashes[1], "sealed anew");
 
     tokio::time::advance(Duration::from_secs(600)).await;
-    assert_eq!(peer.try_connect(&emulator, &identity).await.err(), Some(401));
+    assert_eq!(
+        peer.try_connect(&emulator, &identity).await.err(),
+        Some(401)
+    );
     assert_eq!(emulator.scan(&tmp_id).unwrap_err().status(), 404);
 }
 
@@ -130,6 +158,9 @@ async fn the_newest_socket_wins() {
     assert_eq!(old.socket.recv().await, None);
     old.send("app_connect_req", Map::new()).await;
     new.quiet().await;
-    assert_eq!(new.ask("app_connect_req", Map::new()).await.text("status"), Some("pending"));
+    assert_eq!(
+        new.ask("app_connect_req", Map::new()).await.text("status"),
+        Some("pending")
+    );
     assert_eq!(get(&emulator, "/v3/nothing").await.0, 404);
 }

@@ -16,11 +16,19 @@ use crate::{
 };
 
 pub(crate) const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const WINDOW: Window = Window { past: 600, future: 180 };
+const WINDOW: Window = Window {
+    past: 600,
+    future: 180,
+};
 
 /// An emulator without ports.
 pub(crate) async fn emulator() -> Emulator {
-    Emulator::builder().in_process().seed(7).start().await.unwrap()
+    Emulator::builder()
+        .in_process()
+        .seed(7)
+        .start()
+        .await
+        .unwrap()
 }
 
 pub(crate) async fn get(emulator: &Emulator, path: &str) -> (u16, Vec<u8>) {
@@ -62,12 +70,19 @@ impl Peer {
     }
 
     /// A handshake; the tmp id or the code.
-    pub(crate) async fn handshake(&self, emulator: &Emulator, fields: Map) -> Result<String, String> {
+    pub(crate) async fn handshake(
+        &self,
+        emulator: &Emulator,
+        fields: Map,
+    ) -> Result<String, String> {
         let body = writer::encode_map(&fields);
-        let (status, _, body) =
-            emulator.http("POST", "/v3/handshake", None, body, LOCAL).await;
+        let (status, _, body) = emulator
+            .http("POST", "/v3/handshake", None, body, LOCAL)
+            .await;
         assert_eq!(status, 200);
-        let Value::Map(reply) = reader::decode(&body).unwrap() else { panic!("no map") };
+        let Value::Map(reply) = reader::decode(&body).unwrap() else {
+            panic!("no map")
+        };
         match reply.text("tmp_id") {
             Some(tmp_id) => Ok(tmp_id.to_owned()),
             None => Err(reply.text("code").unwrap().to_owned()),
@@ -102,7 +117,10 @@ impl Peer {
         let now = server_time(emulator).await;
         let socket = emulator.socket(&self.sig(identity, now), LOCAL)?;
         let key = |body: Vec<u8>| -> [u8; 32] {
-            from_base64(std::str::from_utf8(&body).unwrap()).unwrap().try_into().unwrap()
+            from_base64(std::str::from_utf8(&body).unwrap())
+                .unwrap()
+                .try_into()
+                .unwrap()
         };
         let enc = key(get(emulator, "/v3/key_enc").await.1);
         let sign = key(get(emulator, "/v3/key_sign").await.1);
@@ -174,15 +192,20 @@ impl PeerSocket {
 
     /// Opens a server frame in the order of 3.4, without a memory of frames.
     pub(crate) fn open(&self, bytes: &[u8]) -> Result<Seen, WireError> {
-        let authentic = Envelope::decode(bytes, MAX_FRAME, Writer::Server)?
-            .authenticate(&self.server_sign)?;
+        let authentic =
+            Envelope::decode(bytes, MAX_FRAME, Writer::Server)?.authenticate(&self.server_sign)?;
         let hash = *authentic.hash();
         let inner = authentic
             .open(&self.shared, Writer::Server)
             .map_err(|refused| refused.error)?
             .fresh(self.now, WINDOW)?;
         let (name, ts) = (inner.name.clone(), inner.ts);
-        Ok(Seen { name, ts, body: inner.joined()?, hash })
+        Ok(Seen {
+            name,
+            ts,
+            body: inner.joined()?,
+            hash,
+        })
     }
 
     /// The next message as it came.

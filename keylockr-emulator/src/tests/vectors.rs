@@ -8,8 +8,7 @@ use crate::{
         crypto::{self, SignPair},
         envelope::{self, Envelope, Inner, Sealing, Window, Writer},
         error::WireError,
-        json,
-        reader,
+        json, reader,
         text::{from_hex, to_hex},
         value::{Map, Value},
         writer,
@@ -26,7 +25,11 @@ fn each(kind: &str, check: impl Fn(&str, &Json, &Json)) {
     let chosen: Vec<_> = all.iter().filter(|vector| vector["kind"] == kind).collect();
     assert!(!chosen.is_empty(), "no vector of kind {kind}");
     for vector in chosen {
-        check(vector["id"].as_str().unwrap(), &vector["input"], &vector["expect"]);
+        check(
+            vector["id"].as_str().unwrap(),
+            &vector["input"],
+            &vector["expect"],
+        );
     }
 }
 
@@ -50,7 +53,11 @@ fn map(json: &Json) -> Map {
 fn agrees<T: std::fmt::Debug>(id: &str, result: &Result<T, WireError>, expect: &Json) {
     match expect["error"].as_str() {
         Some(error) => {
-            assert_eq!(result.as_ref().err().map(|e| e.as_str()), Some(error), "{id}");
+            assert_eq!(
+                result.as_ref().err().map(|e| e.as_str()),
+                Some(error),
+                "{id}"
+            );
         }
         None => assert!(result.is_ok(), "{id}: {result:?}"),
     }
@@ -61,12 +68,20 @@ fn vectors_msgpack() {
     each("msgpack_canonical", |id, input, expect| {
         let bytes = writer::encode(&value(&input["value"]));
         assert_eq!(to_hex(&bytes), expect["hex"].as_str().unwrap(), "{id}");
-        assert_eq!(to_hex(&crypto::sha256(&bytes)), expect["sha256"].as_str().unwrap(), "{id}");
+        assert_eq!(
+            to_hex(&crypto::sha256(&bytes)),
+            expect["sha256"].as_str().unwrap(),
+            "{id}"
+        );
     });
     each("msgpack_decode", |id, input, expect| {
         let decoded = reader::decode(&hex(&input["hex"])).unwrap();
         assert_eq!(decoded, value(&expect["value"]), "{id}");
-        assert_eq!(writer::encode(&decoded), hex(&expect["canonical_hex"]), "{id}");
+        assert_eq!(
+            writer::encode(&decoded),
+            hex(&expect["canonical_hex"]),
+            "{id}"
+        );
     });
     each("msgpack_reject", |id, input, expect| {
         agrees(id, &reader::decode(&hex(&input["hex"])), expect);
@@ -81,7 +96,11 @@ fn vectors_primitives() {
         let (nonce, plain) = (key(&input["nonce"]), hex(&input["plaintext"]));
         let sealed = crypto::secretbox(&plain, &nonce, &shared);
         assert_eq!(sealed, hex(&expect["hex"]), "{id}");
-        assert_eq!(crypto::secretbox_open(&sealed, &nonce, &shared), Some(plain), "{id}");
+        assert_eq!(
+            crypto::secretbox_open(&sealed, &nonce, &shared),
+            Some(plain),
+            "{id}"
+        );
     });
     each("secretbox", |id, input, expect| {
         let (nonce, secret) = (key(&input["nonce"]), key(&input["key"]));
@@ -90,7 +109,11 @@ fn vectors_primitives() {
     });
     each("sign", |id, input, expect| {
         let pair = SignPair::from_seed(&key(&input["seed"]));
-        assert_eq!(pair.sign(&hex(&input["message"])), hex(&expect["hex"]), "{id}");
+        assert_eq!(
+            pair.sign(&hex(&input["message"])),
+            hex(&expect["hex"]),
+            "{id}"
+        );
         assert_eq!(pair.public.to_vec(), hex(&expect["public_key"]), "{id}");
     });
     each("sign_open", |id, input, expect| {
@@ -120,12 +143,19 @@ fn vectors_weak_keys() {
         let mut signed = hex(&input["universal_signature_under_first_key"]);
         signed.extend_from_slice(b"anything");
         let first = key(&input["public_keys"][0]);
-        assert_eq!(crypto::open_signed(&signed, &first), Err(WireError::Seal), "{id}");
+        assert_eq!(
+            crypto::open_signed(&signed, &first),
+            Err(WireError::Seal),
+            "{id}"
+        );
     });
 }
 
 fn window(input: &Json) -> Window {
-    Window { past: input["past"].as_u64().unwrap(), future: input["future"].as_u64().unwrap() }
+    Window {
+        past: input["past"].as_u64().unwrap(),
+        future: input["future"].as_u64().unwrap(),
+    }
 }
 
 fn opened(
@@ -138,16 +168,27 @@ fn opened(
     let envelope = Envelope::decode(&hex(&input["frame"]), max, writer)?;
     let id = envelope.id().map(str::to_owned);
     let authentic = envelope.authenticate(sign_public)?;
-    let inner = authentic.open(shared, writer).map_err(|refused| refused.error)?;
-    Ok((id, inner.fresh(input["now"].as_u64().unwrap(), window(input))?))
+    let inner = authentic
+        .open(shared, writer)
+        .map_err(|refused| refused.error)?;
+    Ok((
+        id,
+        inner.fresh(input["now"].as_u64().unwrap(), window(input))?,
+    ))
 }
 
 #[test]
 fn vectors_kps_open_server() {
     each("kps_open_server", |id, input, expect| {
         let shared =
-            crypto::shared_key(&key(&input["client_enc_pk"]), &key(&input["server_enc_sk"])).unwrap();
-        let result = opened(input, Writer::Client, &key(&input["client_sign_pk"]), &shared);
+            crypto::shared_key(&key(&input["client_enc_pk"]), &key(&input["server_enc_sk"]))
+                .unwrap();
+        let result = opened(
+            input,
+            Writer::Client,
+            &key(&input["client_sign_pk"]),
+            &shared,
+        );
         agrees(id, &result, expect);
         if let Ok((identity, inner)) = result {
             assert_eq!(identity.as_deref(), expect["id"].as_str(), "{id}");
@@ -167,11 +208,16 @@ fn vectors_kps_open() {
             Ok(shared) => shared,
             refused => return agrees(id, &refused, expect),
         };
-        let result = opened(input, Writer::Server, &key(&input["server_sign_pk"]), &shared)
-            .and_then(|(_, inner)| {
-                let (name, ts) = (inner.name.clone(), inner.ts);
-                Ok((name, ts, inner.joined()?))
-            });
+        let result = opened(
+            input,
+            Writer::Server,
+            &key(&input["server_sign_pk"]),
+            &shared,
+        )
+        .and_then(|(_, inner)| {
+            let (name, ts) = (inner.name.clone(), inner.ts);
+            Ok((name, ts, inner.joined()?))
+        });
         agrees(id, &result, expect);
         if let Ok((name, ts, body)) = result {
             assert_eq!(name, expect["from"].as_str().unwrap(), "{id}");
@@ -182,7 +228,11 @@ fn vectors_kps_open() {
     each("kps_open_size", |id, input, expect| {
         let length = usize::try_from(input["frame_length"].as_u64().unwrap()).unwrap();
         let max = usize::try_from(input["max_frame"].as_u64().unwrap()).unwrap();
-        agrees(id, &Envelope::decode(&vec![0; length], max, Writer::Server), expect);
+        agrees(
+            id,
+            &Envelope::decode(&vec![0; length], max, Writer::Server),
+            expect,
+        );
     });
 }
 
@@ -190,7 +240,8 @@ fn vectors_kps_open() {
 fn vectors_kps_seal() {
     each("kps_seal", |id, input, expect| {
         let shared =
-            crypto::shared_key(&key(&input["server_enc_pk"]), &key(&input["client_enc_sk"])).unwrap();
+            crypto::shared_key(&key(&input["server_enc_pk"]), &key(&input["client_enc_sk"]))
+                .unwrap();
         let sign = SignPair::from_seed(&key(&input["client_sign_seed"]));
         let sealing = Sealing {
             writer: Writer::Client,
@@ -207,7 +258,11 @@ fn vectors_kps_seal() {
         assert_eq!(inner, hex(&expect["inner"]), "{id}");
         let kps = writer::encode_map(&sealing.kps(&inner, &shared));
         assert_eq!(kps, hex(&expect["kps"]), "{id}");
-        assert_eq!(crypto::sha256(&kps).to_vec(), hex(&expect["kps_sha256"]), "{id}");
+        assert_eq!(
+            crypto::sha256(&kps).to_vec(),
+            hex(&expect["kps_sha256"]),
+            "{id}"
+        );
         assert_eq!(envelope::seal_of(&kps, &sign), hex(&expect["seal"]), "{id}");
         let frame = sealing.seal(&shared, &sign);
         assert_eq!(frame, hex(&expect["frame"]), "{id}");
@@ -216,7 +271,11 @@ fn vectors_kps_seal() {
             .unwrap()
             .open(&shared, Writer::Client)
             .unwrap();
-        assert_eq!(inner.joined().unwrap(), map(&expect["body_after_join"]), "{id}");
+        assert_eq!(
+            inner.joined().unwrap(),
+            map(&expect["body_after_join"]),
+            "{id}"
+        );
     });
 }
 
@@ -225,7 +284,10 @@ fn vectors_replay() {
     use crate::server::tests_api::{Replay, Seen};
     each("replay", |id, input, expect| {
         let mut replay = Replay::default();
-        let window = Window { past: 600, future: 180 };
+        let window = Window {
+            past: 600,
+            future: 180,
+        };
         for (at, frame) in input["frames"].as_array().unwrap().iter().enumerate() {
             let public = key(&input["server_sign_pk"]);
             let envelope =

@@ -2,7 +2,8 @@
 //! keylockr.md 1.4 and 1.5 are checked here again, so that they do not hang on a library.
 
 use dryoc::classic::{
-    crypto_auth_hmacsha256::crypto_auth_hmacsha256, crypto_box, crypto_core, crypto_secretbox, crypto_sign,
+    crypto_auth_hmacsha256::crypto_auth_hmacsha256, crypto_box, crypto_core, crypto_secretbox,
+    crypto_sign,
 };
 use sha2::{Digest, Sha256};
 
@@ -89,13 +90,21 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
 /// Refuses box keys of low order.
 pub(crate) fn box_public(bytes: &[u8]) -> Result<[u8; 32], WireError> {
     let key: [u8; 32] = bytes.try_into().map_err(|_| WireError::Key)?;
-    if WEAK_BOX.contains(&without_sign(key)) { Err(WireError::Key) } else { Ok(key) }
+    if WEAK_BOX.contains(&without_sign(key)) {
+        Err(WireError::Key)
+    } else {
+        Ok(key)
+    }
 }
 
 /// Refuses signing keys of small order.
 pub(crate) fn sign_public(bytes: &[u8]) -> Result<[u8; 32], WireError> {
     let key: [u8; 32] = bytes.try_into().map_err(|_| WireError::Key)?;
-    if WEAK_SIGN.contains(&without_sign(key)) { Err(WireError::Key) } else { Ok(key) }
+    if WEAK_SIGN.contains(&without_sign(key)) {
+        Err(WireError::Key)
+    } else {
+        Ok(key)
+    }
 }
 
 fn without_sign(mut key: [u8; 32]) -> [u8; 32] {
@@ -119,8 +128,7 @@ pub(crate) fn shared_key(public: &[u8; 32], secret: &[u8; 32]) -> Result<[u8; 32
     if same(&point, &[0; 32]) {
         return Err(WireError::Key);
     }
-    crypto_box::crypto_box_beforenm(public, secret)
-        .map_err(|_| WireError::Key)
+    crypto_box::crypto_box_beforenm(public, secret).map_err(|_| WireError::Key)
 }
 
 /// secretbox, and box under a [`shared_key`]: tag, then ciphertext.
@@ -134,7 +142,11 @@ pub(crate) fn secretbox(message: &[u8], nonce: &[u8; NONCE], key: &[u8; 32]) -> 
 }
 
 /// Opens a secretbox, or a box under a [`shared_key`].
-pub(crate) fn secretbox_open(sealed: &[u8], nonce: &[u8; NONCE], key: &[u8; 32]) -> Option<Vec<u8>> {
+pub(crate) fn secretbox_open(
+    sealed: &[u8],
+    nonce: &[u8; NONCE],
+    key: &[u8; 32],
+) -> Option<Vec<u8>> {
     let mut message = vec![0; sealed.len().checked_sub(TAG)?];
     crypto_secretbox::crypto_secretbox_open_easy(&mut message, sealed, nonce, key).ok()?;
     Some(message)
@@ -157,11 +169,7 @@ impl SignPair {
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         let mut signature = [0; SIGNATURE];
         // Fixed-size arguments: dryoc documents that this does not fail.
-        let _ = crypto_sign::crypto_sign_detached(
-            &mut signature,
-            message,
-            &self.secret,
-        );
+        let _ = crypto_sign::crypto_sign_detached(&mut signature, message, &self.secret);
         let mut signed = signature.to_vec();
         signed.extend_from_slice(message);
         signed

@@ -96,7 +96,10 @@ impl Envelope {
         let sealed = crypto::open_signed(&self.seal, sign_public)?;
         let hash = crypto::sha256(&writer::encode_map(&self.kps));
         if crypto::same(sealed, &hash) {
-            Ok(Authentic { kps: self.kps, hash })
+            Ok(Authentic {
+                kps: self.kps,
+                hash,
+            })
         } else {
             Err(WireError::Hash)
         }
@@ -124,14 +127,27 @@ impl Authentic {
         let Ok(Value::Map(mut content)) = reader::decode(&plain) else {
             return Err(refuse(WireError::Inner));
         };
-        let header = content.get("header").and_then(Value::as_map).cloned().unwrap_or_default();
-        let name = header.text(writer.header()).filter(|name| !name.is_empty()).map(str::to_owned);
+        let header = content
+            .get("header")
+            .and_then(Value::as_map)
+            .cloned()
+            .unwrap_or_default();
+        let name = header
+            .text(writer.header())
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned);
         let ts = header.get("ts").and_then(Value::as_uint);
         match (name, ts, content.remove("body")) {
-            (Some(name), Some(ts), Some(Value::Map(body))) => {
-                Ok(Inner { name, ts, body, raw: raw_items(&self.kps) })
-            }
-            (name, ..) => Err(InnerRefused { error: WireError::Inner, name }),
+            (Some(name), Some(ts), Some(Value::Map(body))) => Ok(Inner {
+                name,
+                ts,
+                body,
+                raw: raw_items(&self.kps),
+            }),
+            (name, ..) => Err(InnerRefused {
+                error: WireError::Inner,
+                name,
+            }),
         }
     }
 }
@@ -139,7 +155,11 @@ impl Authentic {
 impl Inner {
     /// Step 8.
     pub(crate) fn fresh(self, now: u64, window: Window) -> Result<Self, WireError> {
-        if window.accepts(now, self.ts) { Ok(self) } else { Err(WireError::Time) }
+        if window.accepts(now, self.ts) {
+            Ok(self)
+        } else {
+            Err(WireError::Time)
+        }
     }
 
     /// Step 9: the body with its raw members in place.
@@ -172,15 +192,21 @@ pub(crate) struct Sealing<'a> {
 impl Sealing<'_> {
     /// The canonical content of the box.
     pub(crate) fn inner(&self) -> Vec<u8> {
-        let header = Map::new().with(self.writer.header(), self.name).with("ts", self.ts);
-        let inner = Map::new().with("body", self.body.clone()).with("header", header);
+        let header = Map::new()
+            .with(self.writer.header(), self.name)
+            .with("ts", self.ts);
+        let inner = Map::new()
+            .with("body", self.body.clone())
+            .with("header", header);
         writer::encode_map(&inner)
     }
 
     /// The `kps` map around given box contents.
     pub(crate) fn kps(&self, inner: &[u8], shared: &[u8; 32]) -> Map {
         let mut sealed = crypto::secretbox(inner, &self.nonce, shared);
-        let mut kps = Map::new().with_some("app_ver", self.app_ver).with_some("id", self.id);
+        let mut kps = Map::new()
+            .with_some("app_ver", self.app_ver)
+            .with_some("id", self.id);
         if self.embed_nonce {
             sealed.splice(0..0, self.nonce);
         } else {
@@ -240,18 +266,22 @@ fn hashable(value: &Value) -> bool {
 
 fn raw_items(kps: &Map) -> Vec<Vec<u8>> {
     match kps.get("raw") {
-        Some(Value::Array(items)) => {
-            items.iter().filter_map(Value::as_bin).map(<[u8]>::to_vec).collect()
-        }
+        Some(Value::Array(items)) => items
+            .iter()
+            .filter_map(Value::as_bin)
+            .map(<[u8]>::to_vec)
+            .collect(),
         _ => Vec::new(),
     }
 }
 
 fn join(value: Value, raw: &[Vec<u8>]) -> Result<Value, WireError> {
     match value {
-        Value::Array(items) => {
-            items.into_iter().map(|item| join(item, raw)).collect::<Result<_, _>>().map(Value::Array)
-        }
+        Value::Array(items) => items
+            .into_iter()
+            .map(|item| join(item, raw))
+            .collect::<Result<_, _>>()
+            .map(Value::Array),
         Value::Map(map) => {
             let mut entries = Vec::with_capacity(map.len());
             for (key, value) in map.into_entries() {
@@ -268,7 +298,9 @@ fn join(value: Value, raw: &[Vec<u8>]) -> Result<Value, WireError> {
                     _ => entries.push((key, join(value, raw)?)),
                 }
             }
-            Map::from_entries(entries).map(Value::Map).ok_or(WireError::Raw)
+            Map::from_entries(entries)
+                .map(Value::Map)
+                .ok_or(WireError::Raw)
         }
         other => Ok(other),
     }

@@ -24,7 +24,11 @@ pub(crate) fn to_json(value: &Value) -> Json {
 
 /// [`to_json`] for a map.
 pub(crate) fn map_to_json(map: &Map) -> Json {
-    Json::Object(map.iter().map(|(key, value)| (key.to_owned(), to_json(value))).collect())
+    Json::Object(
+        map.iter()
+            .map(|(key, value)| (key.to_owned(), to_json(value)))
+            .collect(),
+    )
 }
 
 /// The value that tagged JSON stands for; `None` when a tag holds something else. Plain JSON

@@ -19,9 +19,16 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Value, WireError> {
     if bytes.is_empty() || bytes.len() > MAX_INPUT {
         return Err(WireError::Msgpack);
     }
-    let mut reader = Reader { rest: bytes, values: 0 };
+    let mut reader = Reader {
+        rest: bytes,
+        values: 0,
+    };
     let value = reader.value(0)?;
-    if reader.rest.is_empty() { Ok(value) } else { Err(WireError::Msgpack) }
+    if reader.rest.is_empty() {
+        Ok(value)
+    } else {
+        Err(WireError::Msgpack)
+    }
 }
 
 struct Reader<'a> {
@@ -42,7 +49,11 @@ impl<'a> Reader<'a> {
 
     fn count(&mut self) -> Result<(), WireError> {
         self.values += 1;
-        if self.values > MAX_VALUES { Err(WireError::Msgpack) } else { Ok(()) }
+        if self.values > MAX_VALUES {
+            Err(WireError::Msgpack)
+        } else {
+            Ok(())
+        }
     }
 
     fn marker(&mut self) -> Result<Marker, WireError> {
@@ -110,7 +121,9 @@ impl<'a> Reader<'a> {
 
     fn string(&mut self, len: usize) -> Result<String, WireError> {
         let bytes = self.take(len)?;
-        std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| WireError::Msgpack)
+        std::str::from_utf8(bytes)
+            .map(str::to_owned)
+            .map_err(|_| WireError::Msgpack)
     }
 
     fn text(&mut self, len: usize) -> Result<Value, WireError> {
@@ -143,7 +156,9 @@ impl<'a> Reader<'a> {
             let key = self.key()?;
             entries.push((key, self.value(depth + 1)?));
         }
-        Map::from_entries(entries).map(Value::Map).ok_or(WireError::Msgpack)
+        Map::from_entries(entries)
+            .map(Value::Map)
+            .ok_or(WireError::Msgpack)
     }
 
     fn key(&mut self) -> Result<String, WireError> {

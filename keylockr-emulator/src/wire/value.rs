@@ -30,16 +30,22 @@ impl Map {
     /// Sorts entries; `None` when a key comes twice.
     pub(crate) fn from_entries(mut entries: Vec<(String, Value)>) -> Option<Self> {
         entries.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
-        let twice = entries.windows(2).any(|pair| matches!(pair, [a, b] if a.0 == b.0));
+        let twice = entries
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a.0 == b.0));
         (!twice).then_some(Self(entries))
     }
 
     fn position(&self, key: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(known, _)| known.as_bytes().cmp(key.as_bytes()))
+        self.0
+            .binary_search_by(|(known, _)| known.as_bytes().cmp(key.as_bytes()))
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&Value> {
-        self.position(key).ok().and_then(|at| self.0.get(at)).map(|(_, value)| value)
+        self.position(key)
+            .ok()
+            .and_then(|at| self.0.get(at))
+            .map(|(_, value)| value)
     }
 
     /// The value, unless it is nil, which counts as absent.

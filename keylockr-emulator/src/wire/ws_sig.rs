@@ -29,7 +29,11 @@ impl WsSig {
             .and_then(|message| std::str::from_utf8(message).ok())
             .and_then(read)
             .ok_or(WireError::Identity)?;
-        Ok(Self { signed, identity, ts })
+        Ok(Self {
+            signed,
+            identity,
+            ts,
+        })
     }
 
     /// `tmp.…` or `app.…`.
@@ -38,9 +42,18 @@ impl WsSig {
     }
 
     /// Signed by this identity's key, inside the window.
-    pub(crate) fn verify(&self, key: &[u8; 32], now: u64, window: Window) -> Result<u64, WireError> {
+    pub(crate) fn verify(
+        &self,
+        key: &[u8; 32],
+        now: u64,
+        window: Window,
+    ) -> Result<u64, WireError> {
         crypto::open_signed(&self.signed, key)?;
-        if window.accepts(now, self.ts) { Ok(self.ts) } else { Err(WireError::Time) }
+        if window.accepts(now, self.ts) {
+            Ok(self.ts)
+        } else {
+            Err(WireError::Time)
+        }
     }
 }
 
@@ -50,5 +63,9 @@ fn read(message: &str) -> Option<(String, u64)> {
     let (kind, id) = identity.split_once('.')?;
     let known = matches!(kind, "tmp" | "app") && !id.is_empty() && !id.contains('.');
     let decimal = !ts.is_empty() && ts.bytes().all(|byte| byte.is_ascii_digit());
-    if known && decimal { Some((identity.to_owned(), ts.parse().ok()?)) } else { None }
+    if known && decimal {
+        Some((identity.to_owned(), ts.parse().ok()?))
+    } else {
+        None
+    }
 }

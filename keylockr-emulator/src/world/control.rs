@@ -27,7 +27,8 @@ impl World {
     }
 
     pub(crate) fn connections(&self) -> Vec<Connection> {
-        self.server.connection_list(|app_id| self.phones.asked(app_id))
+        self.server
+            .connection_list(|app_id| self.phones.asked(app_id))
     }
 
     pub(crate) fn scan(&self, uri_or_tmp_id: &str) -> Result<Scan> {
@@ -40,7 +41,8 @@ impl World {
         if approve.delay > MAX_DELAY {
             return Err(ControlError::malformed("delay is too long"));
         }
-        self.server.approve(&approve.tmp_id, &safe_id, approve.delay, &mut self.phones)
+        self.server
+            .approve(&approve.tmp_id, &safe_id, approve.delay, &mut self.phones)
     }
 
     pub(crate) fn deny(&mut self, tmp_id: &str) -> Result<()> {
@@ -119,11 +121,34 @@ impl World {
     }
 
     /// Sets a fault; those about now happen now.
-    pub(crate) fn fault(&mut self, fault: Fault) {
+    pub(crate) fn fault(&mut self, fault: Fault) -> Result<()> {
+        if fault.times == Some(0) {
+            return Err(ControlError::malformed("times is 1 at least"));
+        }
+        if let Some(tmp_id) = &fault.tmp_id {
+            self.server.scan(tmp_id)?;
+        }
+        if let Some(app_id) = &fault.app_id
+            && self.server.alive(app_id).is_none()
+        {
+            return Err(ControlError::unknown("app_id", app_id));
+        }
+        self.set_fault(fault);
+        Ok(())
+    }
+
+    pub(crate) fn clear_faults(&mut self) {
+        self.server.faults.clear();
+        self.server.changed();
+    }
+
+    fn set_fault(&mut self, fault: Fault) {
         let only = fault.app_id.as_deref();
         match &fault.kind {
             FaultKind::RotateKeys => self.server.rotate_keys(),
-            FaultKind::DropSocket { when: DropWhen::Now } => self.drop_lines(&fault),
+            FaultKind::DropSocket {
+                when: DropWhen::Now,
+            } => self.drop_lines(&fault),
             FaultKind::Revoke | FaultKind::Rename { .. } => {
                 let app_ids = self.server.live_ids(only);
                 if app_ids.is_empty() {
@@ -180,13 +205,19 @@ fn identity_of(id: &str) -> Result<Identity> {
 
 /// The tmp id in a QR text, or the text itself.
 fn tmp_id_of(text: &str) -> Result<String> {
-    let Some(rest) = text.strip_prefix("keylockr:") else { return Ok(text.to_owned()) };
+    let Some(rest) = text.strip_prefix("keylockr:") else {
+        return Ok(text.to_owned());
+    };
     let malformed = || ControlError::malformed("not a keylockr://sso text");
     let query = rest.strip_prefix("//sso?").ok_or_else(malformed)?;
-    let values: Vec<&str> =
-        query.split('&').filter_map(|pair| pair.strip_prefix("tmp_id=")).collect();
+    let values: Vec<&str> = query
+        .split('&')
+        .filter_map(|pair| pair.strip_prefix("tmp_id="))
+        .collect();
     match values.as_slice() {
-        [value] => percent_decode(value).filter(|id| !id.is_empty()).ok_or_else(malformed),
+        [value] => percent_decode(value)
+            .filter(|id| !id.is_empty())
+            .ok_or_else(malformed),
         _ => Err(malformed()),
     }
 }

@@ -21,7 +21,11 @@ pub(crate) struct World {
 impl World {
     /// The world at the start: three services, two users.
     pub(crate) fn new(server: Server, phones: Phones) -> Self {
-        let mut world = Self { server, phones, starts: 0 };
+        let mut world = Self {
+            server,
+            phones,
+            starts: 0,
+        };
         world.populate();
         world
     }
@@ -48,7 +52,11 @@ impl World {
                 Event::Deliver { tmp_id } => self.server.deliver(&tmp_id),
                 Event::Forget { tmp_id } => self.server.forget(&tmp_id),
                 Event::Ping { identity, socket } => self.server.ping_due(&identity, socket),
-                Event::Close { identity, socket, code } => {
+                Event::Close {
+                    identity,
+                    socket,
+                    code,
+                } => {
                     self.server.close_due(&identity, socket, code);
                 }
                 Event::AnswerFilekey { app_id, grant } => {

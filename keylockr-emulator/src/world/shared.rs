@@ -35,7 +35,12 @@ pub(crate) struct Line {
 
 impl Shared {
     pub(crate) fn new(world: World, hub: Hub, state: Option<PathBuf>) -> Self {
-        Self { world: Mutex::new(world), hub, state, writing: tokio::sync::Mutex::new(()) }
+        Self {
+            world: Mutex::new(world),
+            hub,
+            state,
+            writing: tokio::sync::Mutex::new(()),
+        }
     }
 
     /// The world. A panic elsewhere must not stop every other test of a program.
@@ -52,7 +57,11 @@ impl Shared {
         let identity = self.check(sig)?;
         let attached = self.world().server.attach(&identity);
         let (number, outgoing) = attached.ok_or(WireError::Identity)?;
-        Ok(Line { identity, number, outgoing })
+        Ok(Line {
+            identity,
+            number,
+            outgoing,
+        })
     }
 
     /// The identity that a `sig` proves.
@@ -67,11 +76,20 @@ impl Shared {
 
     /// Handles a binary message of a socket.
     pub(crate) fn receive(&self, identity: &Identity, number: u64, frame: &[u8]) {
-        let Some(keys) = self.world().server.frame_keys(identity, number) else { return };
+        let Some(keys) = self.world().server.frame_keys(identity, number) else {
+            return;
+        };
         let opened = keys.open(frame);
         let mut world = self.world();
         let World { server, phones, .. } = &mut *world;
         server.received(identity, number, opened, phones);
+    }
+
+    /// Handles a message that was refused before it was looked at.
+    pub(crate) fn refuse(&self, identity: &Identity, number: u64, error: WireError) {
+        let mut world = self.world();
+        let World { server, phones, .. } = &mut *world;
+        server.received(identity, number, Err(error), phones);
     }
 
     /// Carries out the agenda, for ever.
@@ -104,7 +122,9 @@ impl Shared {
 
     /// Writes the state file now. Trouble is told and survived: the next change tries again.
     pub(crate) async fn save(&self) {
-        let Some(path) = self.state.clone() else { return };
+        let Some(path) = self.state.clone() else {
+            return;
+        };
         let _one_at_a_time = self.writing.lock().await;
         let saved = self.world().save();
         let stored = tokio::task::spawn_blocking(move || save::store(&path, &saved)).await;

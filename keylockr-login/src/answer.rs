@@ -66,10 +66,17 @@ impl Answer {
     }
 
     /// Never kept by a cache, never read as another type, never the source of a referrer.
-    pub(crate) fn private(self) -> Self {
-        self.header("cache-control", "no-store")
-            .header("x-content-type-options", "nosniff")
-            .header("referrer-policy", "no-referrer")
+    pub(crate) fn private(mut self) -> Self {
+        for (name, value) in [
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+        ] {
+            if !self.headers.iter().any(|(given, _)| *given == name) {
+                self = self.header(name, value);
+            }
+        }
+        self
     }
 
     pub(crate) fn json(status: u16, value: &serde_json::Value) -> Self {

@@ -1,179 +1,484 @@
 //! Configuration of the login service, checked as a whole when it is built.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{Arc, Mutex, Once},
+    time::Duration,
+};
+
+use keylockr_client::{
+    CancellationToken, Client, DEFAULT_BASE_URL,
+    proto::login::{LoginConfig, VerifyPolicy},
+};
+use keylockr_proto::{AppTag, DisplayName, Family, Revision, ServerKeys, Service, SvcId};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     admit::{Admit, AnyAdmit, Everybody},
     answer::Answer,
+    binding::random,
+    checks::Checks,
+    connections::Connections,
+    key_policy::{KeyPolicy, KeySource},
     keylockr::KeyLockr,
+    limiter::Limiter,
     limits::Limits,
+    moment::Axis,
+    origin::Site,
+    page::{Page, Texts},
     policy::SessionPolicy,
     proxies::Proxy,
     refusal::Refusal,
+    return_to::ReturnTo,
+    revoked::RevokedList,
+    running::process_name,
+    sealed::{SealKey, SealKeys},
+    shared::{Place, Shared},
+    store::{AttemptStore, Attempts, Gate, MemoryAttempts, MemoryRevocations, RevocationStore},
+    streams::Streams,
 };
 
-/// Collects the configuration of a [`KeyLockr`].
-#[must_use]
-pub struct KeyLockrBuilder {
-    config: Config,
-}
-
-/// An application's own looks for refusals.
+/// An application's own answers for refusals.
 pub(crate) type Restyle = Arc<dyn Fn(&Refusal, bool) -> Option<Answer> + Send + Sync>;
 
-pub(crate) struct Config {
-    pub(crate) service: String,
-    pub(crate) site_title: String,
-    pub(crate) mount: String,
-    pub(crate) public_origin: Option<String>,
-    pub(crate) attempt_life: Duration,
-    pub(crate) limits: Limits,
-    pub(crate) proxies: Vec<Proxy>,
-    pub(crate) session: SessionPolicy,
-    pub(crate) admit: Arc<dyn AnyAdmit>,
-    pub(crate) keep_connection: bool,
-    pub(crate) delete_connection_on_logout: bool,
-    pub(crate) carry_over: Vec<String>,
-    pub(crate) restyle: Option<Restyle>,
+/// Collects the configuration of a [`KeyLockr`].
+///
+/// The service's name and the site's title are all it needs; everything else has a default.
+#[must_use = "nothing is built until `build` or `connect`"]
+pub struct KeyLockrBuilder {
+    service: String,
+    site_title: String,
+    api: String,
+    family: Family,
+    app_tag: Option<String>,
+    ask_app_data: bool,
+    minimum: Revision,
+    verify: VerifyPolicy,
+    public_origin: Option<String>,
+    mount: String,
+    attempt_life: Duration,
+    limits: Limits,
+    proxies: Vec<Proxy>,
+    session: SessionPolicy,
+    keys: KeyPolicy,
+    pins: Vec<ServerKeys>,
+    client: Option<Client>,
+    admit: Arc<dyn AnyAdmit>,
+    keeps_connections: bool,
+    deletes_connections: bool,
+    carry_over: Vec<String>,
+    page: Page,
+    restyle: Option<Restyle>,
+    place: Option<Place>,
+    attempts: Option<Arc<dyn AttemptStore>>,
+    revocations: Option<Arc<dyn RevocationStore>>,
+    seal: Option<SealKey>,
+    former_seals: Vec<SealKey>,
 }
 
 /// A setting that cannot work.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The service's name is not one.
-    #[error("not a service id or app tag")]
-    Service,
+    /// The service's name is no `svc_id`, or in the appdata family no app tag.
+    #[error("{0:?} is not the name of a service")]
+    Service(String),
+    /// The app tag is not one.
+    #[error("{0:?} is not an app tag")]
+    AppTag(String),
+    /// The site's title is empty, or nothing of it can be shown.
+    #[error("the site's title has nothing that can be shown")]
+    SiteTitle,
+    /// The public origin is not one.
+    #[error("{0:?} is not an origin such as https://example.org")]
+    PublicOrigin(String),
+    /// The mount is not a plain local path.
+    #[error("{0:?} is not a path to mount the login routes at")]
+    Mount(String),
+    /// An attempt's life is not between one second and 600.
+    #[error("an attempt lives between 1 and 600 seconds")]
+    AttemptLife,
+    /// Fixed box keys outside revision 2 of the appdata family (K 10).
+    #[error("fixed box keys need the appdata family with revision 2 as the minimum")]
+    FixedKeys,
+    /// A store that processes share needs a seal key that they share too.
+    #[error("a shared attempt store needs a seal key")]
+    SealKey,
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    NoEntropy,
+    /// The connection to KeyLockr cannot be set up.
+    #[error(transparent)]
+    Client(#[from] keylockr_client::ConfigError),
 }
 
 /// The service could not be started.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// A setting cannot work.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// KeyLockr cannot be reached.
-    #[error("KeyLockr cannot be reached")]
-    Unreachable,
+    /// KeyLockr cannot be reached, or is not who it should be.
+    #[error(transparent)]
+    Service(#[from] keylockr_client::Error),
 }
 
 impl KeyLockrBuilder {
     pub(crate) fn new(service: String, site_title: String) -> Self {
         Self {
-            config: Config {
-                service,
-                site_title,
-                mount: "/login".to_owned(),
-                public_origin: None,
-                attempt_life: Duration::from_secs(180),
-                limits: Limits::default(),
-                proxies: Vec::new(),
-                session: SessionPolicy::default(),
-                admit: Arc::new(Everybody),
-                keep_connection: false,
-                delete_connection_on_logout: false,
-                carry_over: Vec::new(),
-                restyle: None,
-            },
+            service,
+            site_title,
+            api: DEFAULT_BASE_URL.to_owned(),
+            family: Family::Seed,
+            app_tag: None,
+            ask_app_data: false,
+            minimum: Revision::One,
+            verify: VerifyPolicy::Auto,
+            public_origin: None,
+            mount: "/login".to_owned(),
+            attempt_life: LoginConfig::LIFE,
+            limits: Limits::default(),
+            proxies: Vec::new(),
+            session: SessionPolicy::default(),
+            keys: KeyPolicy::default(),
+            pins: Vec::new(),
+            client: None,
+            admit: Arc::new(Everybody),
+            keeps_connections: false,
+            deletes_connections: false,
+            carry_over: Vec::new(),
+            page: Page::new(),
+            restyle: None,
+            place: None,
+            attempts: None,
+            revocations: None,
+            seal: None,
+            former_seals: Vec::new(),
         }
     }
 
-    /// The origin under which people reach the site, such as `https://example.org`.
+    /// The address of KeyLockr's API; a bare origin gets `/v3` appended.
+    pub fn api(mut self, url: impl Into<String>) -> Self {
+        self.api = url.into();
+        self
+    }
+
+    /// The dialect family that the service is registered for: seed by default. In the appdata
+    /// family the service is named by its app tag.
+    pub fn family(mut self, family: Family) -> Self {
+        self.family = family;
+        self
+    }
+
+    /// The app tag of the record, in the seed family; asks for app data.
+    pub fn app_tag(mut self, tag: impl Into<String>) -> Self {
+        self.app_tag = Some(tag.into());
+        self
+    }
+
+    /// Asks for app data, in the appdata family.
+    pub fn ask_app_data(mut self, ask: bool) -> Self {
+        self.ask_app_data = ask;
+        self
+    }
+
+    /// The oldest revision of the appdata family that is accepted: the first by default.
+    pub fn minimum_revision(mut self, minimum: Revision) -> Self {
+        self.minimum = minimum;
+        self
+    }
+
+    /// Whether KeyLockr is asked to confirm an approval where the protocol does not demand it.
+    pub fn verify(mut self, verify: VerifyPolicy) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    /// The origin under which people reach the site, such as `https://example.org`. It decides which
+    /// requests count as our own pages', and on https the cookie's name and flags.
+    ///
+    /// Without one the service is in development mode: it serves loopback addresses only.
     pub fn public_origin(mut self, origin: impl Into<String>) -> Self {
-        self.config.public_origin = Some(origin.into());
+        self.public_origin = Some(origin.into());
         self
     }
 
     /// Where the login routes are mounted: `/login`.
     pub fn mount(mut self, mount: impl Into<String>) -> Self {
-        self.config.mount = mount.into();
+        self.mount = mount.into();
         self
     }
 
     /// The life of one attempt: 180 s, at most 600 s.
     pub fn attempt_life(mut self, life: Duration) -> Self {
-        self.config.attempt_life = life;
+        self.attempt_life = life;
         self
     }
 
-    /// The limits.
+    /// All limits at once.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.config.limits = limits;
+        self.limits = limits;
         self
     }
 
     /// Starts a minute from one address: 10, and 0 lifts the limit.
     pub fn start_limit(mut self, starts: u32) -> Self {
-        self.config.limits = self.config.limits.with_starts_a_minute(starts);
+        self.limits = self.limits.with_starts_a_minute(starts);
         self
     }
 
-    /// Reverse proxies whose `X-Forwarded-For` is believed.
+    /// Reverse proxies whose `X-Forwarded-For` is believed; nobody's by default. They must append
+    /// to that header, as all do.
     pub fn trusted_proxies<P: Into<Proxy>>(mut self, proxies: impl IntoIterator<Item = P>) -> Self {
-        self.config.proxies = proxies.into_iter().map(Into::into).collect();
+        self.proxies = proxies.into_iter().map(Into::into).collect();
         self
     }
 
-    /// How long sessions last.
+    /// How long sessions last, and how often the connection behind them is checked.
     pub fn session(mut self, policy: SessionPolicy) -> Self {
-        self.config.session = policy;
+        self.session = policy;
         self
     }
 
-    /// The application's say in who may sign in.
+    /// Which client keys sign-ins use: new ones for each attempt.
+    pub fn keys(mut self, keys: KeyPolicy) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// Accepts these keys of KeyLockr and no others. Without pins, trust in its keys is trust in
+    /// TLS.
+    pub fn pins(mut self, pins: impl IntoIterator<Item = ServerKeys>) -> Self {
+        self.pins = pins.into_iter().collect();
+        self
+    }
+
+    /// Uses this client instead of making one; [`Self::api`] and [`Self::pins`] are its own then.
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// The application's say in who may sign in. Without it everybody may whom KeyLockr vouches for.
     pub fn admit(mut self, admit: impl Admit) -> Self {
-        self.config.admit = Arc::new(admit);
+        self.admit = Arc::new(admit);
         self
     }
 
-    /// Keeps the connection open while somebody is signed in by it.
+    /// Keeps each connection open while somebody is signed in by it, so that a revocation on the
+    /// phone ends the sessions at once. Otherwise they end at the next check.
     pub fn keep_connection(mut self, keep: bool) -> Self {
-        self.config.keep_connection = keep;
+        self.keeps_connections = keep;
         self
     }
 
-    /// Deletes the connection on the phone when its last session signs out.
+    /// Deletes the connection on the phone when its last session signs out. Connections made with
+    /// fresh keys pile up there otherwise. Possible only in the process that made the connection
+    /// and since it started: its keys are kept nowhere else.
     pub fn delete_connection_on_logout(mut self, delete: bool) -> Self {
-        self.config.delete_connection_on_logout = delete;
+        self.deletes_connections = delete;
         self
     }
 
-    /// Session entries that outlive the change of the session's id at sign-in.
+    /// Session entries that outlive the change of the session's id at sign-in; all others are gone.
     pub fn carry_over<T: Into<String>>(mut self, keys: impl IntoIterator<Item = T>) -> Self {
-        self.config.carry_over = keys.into_iter().map(Into::into).collect();
+        self.carry_over = keys.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Answers refusals in the application's own way; `None` keeps ours. The second argument says
-    /// whether a person's browser asked for a page. Status and headers of ours are kept.
+    /// How the sign-in page looks and what it says.
+    pub fn page(mut self, page: Page) -> Self {
+        self.page = page;
+        self
+    }
+
+    /// Adds a language to the sign-in page.
+    pub fn texts(mut self, texts: Texts) -> Self {
+        self.page = self.page.with_texts(texts);
+        self
+    }
+
+    /// Answers refusals in the application's own way; `None` leaves one to us. The second argument
+    /// says whether a person's browser asked for a page. The status stays ours unless it redirects,
+    /// and headers that a refusal needs are added where they are missing.
     pub fn refusals(
         mut self,
         restyle: impl Fn(&Refusal, bool) -> Option<Answer> + Send + Sync + 'static,
     ) -> Self {
-        self.config.restyle = Some(Arc::new(restyle));
+        self.restyle = Some(Arc::new(restyle));
         self
     }
 
-    /// Checks everything and builds the service, without touching the network.
+    /// Names the place of an address, such as its town: the phone shows it with the request, which
+    /// helps people to recognise one that is not theirs.
+    pub fn place(
+        mut self,
+        place: impl Fn(IpAddr) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.place = Some(Arc::new(place));
+        self
+    }
+
+    /// Where attempts are kept: in memory.
+    pub fn attempts(mut self, store: Arc<dyn AttemptStore>) -> Self {
+        self.attempts = Some(store);
+        self
+    }
+
+    /// Where revocations are kept: in memory.
+    pub fn revocations(mut self, store: Arc<dyn RevocationStore>) -> Self {
+        self.revocations = Some(store);
+        self
+    }
+
+    /// The key that seals attempts at rest; a random one by default, which a restart forgets.
+    pub fn seal_key(mut self, key: impl Into<SealKey>) -> Self {
+        self.seal = Some(key.into());
+        self
+    }
+
+    /// A former seal key, which still opens what it sealed.
+    pub fn former_seal_key(mut self, key: impl Into<SealKey>) -> Self {
+        self.former_seals.push(key.into());
+        self
+    }
+
+    /// Checks everything and builds the service, without touching the network: keys and clock are
+    /// fetched when the first attempt needs them.
     ///
     /// # Errors
     /// A setting that cannot work.
     pub fn build(self) -> Result<KeyLockr, ConfigError> {
-        Ok(KeyLockr::new(self.config))
+        self.shared().map(KeyLockr::new)
     }
 
-    /// Builds the service and reaches KeyLockr once, for its keys and its clock.
+    /// Builds the service and fetches KeyLockr's keys and clock, so that a wrong address, pin or
+    /// clock shows now and not to the first person who signs in.
     ///
     /// # Errors
     /// A setting that cannot work, or KeyLockr cannot be reached.
     pub async fn connect(self) -> Result<KeyLockr, StartError> {
-        Ok(self.build()?)
+        let keylockr = self.build()?;
+        keylockr.shared().client.sync().await?;
+        Ok(keylockr)
+    }
+
+    fn shared(self) -> Result<Shared, ConfigError> {
+        let service = self.service_config()?;
+        let plain_name =
+            DisplayName::truncated(&self.site_title).map_err(|_| ConfigError::SiteTitle)?;
+        let site = match &self.public_origin {
+            None => Site::Loopback,
+            Some(origin) => {
+                Site::parse(origin).map_err(|_| ConfigError::PublicOrigin(origin.clone()))?
+            }
+        };
+        let life = self.attempt_life;
+        if life < Duration::from_secs(1) || life > LoginConfig::MAX_LIFE {
+            return Err(ConfigError::AttemptLife);
+        }
+        if matches!(self.keys, KeyPolicy::Fixed(..))
+            && !(self.family == Family::AppData && self.minimum == Revision::Two)
+        {
+            return Err(ConfigError::FixedKeys);
+        }
+        let attempts = self
+            .attempts
+            .unwrap_or_else(|| Arc::new(MemoryAttempts::new()));
+        let seal = match self.seal {
+            Some(seal) => seal,
+            None if attempts.is_shared() => return Err(ConfigError::SealKey),
+            None => SealKey::from_bytes(random().map_err(|_| ConfigError::NoEntropy)?),
+        };
+        let client = match self.client {
+            Some(client) => client,
+            None => Client::builder(&self.api).pins(self.pins).build()?,
+        };
+        let revocations = self
+            .revocations
+            .unwrap_or_else(|| Arc::new(MemoryRevocations::default()));
+        let limits = self.limits;
+        let second = Duration::from_secs(1);
+        Ok(Shared {
+            service,
+            verify: self.verify,
+            mount: mount(&self.mount)?,
+            plain_name,
+            site_title: self.site_title,
+            site,
+            attempt_life: life,
+            proxies: self.proxies,
+            session: self.session,
+            keys: KeySource::from(self.keys),
+            admit: self.admit,
+            keeps_connections: self.keeps_connections,
+            deletes_connections: self.deletes_connections,
+            carry_over: self.carry_over,
+            restyle: self.restyle,
+            place: self.place,
+            page: self.page.compile(),
+            axis: Axis::fixed_at(client.now()),
+            client,
+            seal: SealKeys::new(seal, self.former_seals),
+            process: process_name(),
+            attempts: Attempts::new(attempts),
+            revoked: RevokedList::new(revocations, self.session.absolute),
+            session_gate: Gate::default(),
+            starts: Limiter::new(limits.starts_a_minute, 60 * second, limits.addresses),
+            polls: Limiter::new(limits.polls_a_second, second, limits.attempts),
+            limits,
+            streams: Streams::default(),
+            handovers: Mutex::default(),
+            connections: Connections::default(),
+            checks: Checks::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            warn_no_address: Once::new(),
+            warn_no_origin: Once::new(),
+        })
+    }
+
+    fn service_config(&self) -> Result<Service, ConfigError> {
+        let tag =
+            |text: &str| AppTag::parse(text).map_err(|_| ConfigError::AppTag(text.to_owned()));
+        let bad = || ConfigError::Service(self.service.clone());
+        match self.family {
+            Family::Seed => Ok(Service::Seed {
+                svc_id: SvcId::parse(&self.service).map_err(|_| bad())?,
+                app_tag: self.app_tag.as_deref().map(tag).transpose()?,
+            }),
+            Family::AppData => Ok(Service::AppData {
+                app_tag: AppTag::parse(&self.service).map_err(|_| bad())?,
+                app_data: self.ask_app_data,
+                minimum: self.minimum,
+            }),
+        }
     }
 }
 
-impl std::fmt::Debug for KeyLockrBuilder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyLockrBuilder").finish_non_exhaustive()
+/// A mount as routes are written below it: a local path without a slash at its end, or nothing.
+fn mount(text: &str) -> Result<String, ConfigError> {
+    let path = text.trim_end_matches('/');
+    if path.is_empty() {
+        return Ok(String::new());
+    }
+    let local = ReturnTo::parse(path);
+    if local.as_str() == path && !path.contains(['?', '#']) {
+        Ok(path.to_owned())
+    } else {
+        Err(ConfigError::Mount(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for KeyLockrBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyLockrBuilder")
+            .field("service", &self.service)
+            .field("api", &self.api)
+            .field("public_origin", &self.public_origin)
+            .field("mount", &self.mount)
+            .finish_non_exhaustive()
     }
 }

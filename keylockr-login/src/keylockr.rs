@@ -1,26 +1,33 @@
 //! [`KeyLockr`]: the handle that adapters and applications hold.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{any::Any, fmt, future::Future, sync::Arc, time::Duration};
 
 use crate::{
     answer::Answer,
-    builder::{Config, KeyLockrBuilder},
+    api,
+    builder::KeyLockrBuilder,
+    limits::HOOK_WAIT,
+    page::{Notice, View},
     refusal::Refusal,
     request::{Head, Request},
     route::Route,
     session::HttpSession,
+    shared::Shared,
+    store::Revoked,
     user::User,
 };
+
+/// How long a readiness check waits for KeyLockr.
+const HEALTH_WAIT: Duration = Duration::from_secs(3);
+
+/// How long a graceful stop waits for sockets to close.
+const STOP_WAIT: Duration = Duration::from_secs(5);
 
 /// The login service of one site. Cheap to clone; all clones are the same service.
 #[derive(Clone)]
 pub struct KeyLockr(Arc<Shared>);
 
-struct Shared {
-    config: Config,
-}
-
-/// KeyLockr or a store cannot be reached.
+/// Why sign-ins cannot work right now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unready {
@@ -36,65 +43,72 @@ pub enum Unready {
 }
 
 impl KeyLockr {
-    /// Begins the configuration: the service's `svc_id` (or app tag in the appdata family), and the
+    /// Begins the configuration: the service's `svc_id` (its app tag in the appdata family), and the
     /// site's title as people know it.
     pub fn builder(service: impl Into<String>, site_title: impl Into<String>) -> KeyLockrBuilder {
         KeyLockrBuilder::new(service.into(), site_title.into())
     }
 
-    pub(crate) fn new(config: Config) -> Self {
-        Self(Arc::new(Shared { config }))
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
     }
 
     /// Answers a request to one of the login routes.
+    ///
+    /// Every wait in it is bounded. Attempts that it starts run on tasks of their own, so this needs
+    /// a tokio runtime.
     pub async fn answer<S: HttpSession>(
         &self,
         route: Route,
         request: Request,
         session: &S,
     ) -> Answer {
-        let _ = (route, session.read().await);
-        self.refuse(
-            Refusal::ServiceUnavailable { retry_after: 5 },
-            &request.head,
-        )
+        api::answer(self, route, &request, session).await
     }
 
     /// Who is signed in: the one question behind every guard and extractor.
     ///
     /// # Errors
-    /// A store does not answer, which says nothing about who is signed in.
+    /// A store does not answer, or a check that is overdue gets no answer in time. Nothing follows
+    /// from either about who is signed in.
     pub async fn resolve<S: HttpSession>(&self, session: &S) -> Result<Option<User>, Refusal> {
-        let record = session
-            .read()
-            .await
-            .map_err(|_| Refusal::StoreUnavailable)?;
-        Ok(record.map(User::new))
+        self.0.resolve(session).await
     }
 
-    /// The application's own user, by its admit hook; downcast it to the hook's account type.
+    /// The application's own user, loaded by its admit hook, to be downcast to the hook's account
+    /// type. `None`: the application has none (any more), or there is no hook.
     ///
     /// # Errors
-    /// The hook cannot tell, or takes too long.
+    /// The hook cannot tell, or takes longer than five seconds.
     pub async fn account(
         &self,
         user: &User,
     ) -> Result<Option<Arc<dyn Any + Send + Sync>>, Refusal> {
-        self.0
-            .config
-            .admit
-            .load(user)
-            .await
-            .map_err(|_| Refusal::CannotTell)
+        match tokio::time::timeout(HOOK_WAIT, self.0.admit.load(user)).await {
+            Ok(Ok(account)) => Ok(account),
+            Ok(Err(_)) | Err(_) => Err(Refusal::CannotTell),
+        }
     }
 
-    /// A refusal in the site's look: a page for people, a problem for programs.
+    /// A refusal as the answer to a request for one of the login routes.
     #[must_use]
     pub fn refuse(&self, refusal: Refusal, head: &Head) -> Answer {
-        refusal.to_answer(head.wants_page(), Some(self.mount()), "/")
+        let language = head.only("accept-language").unwrap_or_default();
+        self.refusal_answer(
+            refusal,
+            head.wants_page(),
+            Some(self.mount()),
+            "/",
+            language,
+        )
     }
 
-    /// A refusal for a guard, which may lead to another place to sign in than our own mount.
+    /// A refusal as the answer of a guard, which may lead to another place to sign in than our own
+    /// mount. `next` is the path and query that was asked for.
     #[must_use]
     pub fn refuse_guarded(
         &self,
@@ -103,36 +117,121 @@ impl KeyLockr {
         login: Option<&str>,
         next: &str,
     ) -> Answer {
-        refusal.to_answer(wants_page, login, next)
+        self.refusal_answer(refusal, wants_page, login, next, "")
+    }
+
+    /// The application's own answer, or ours in the site's look, with what every refusal carries.
+    pub(crate) fn refusal_answer(
+        &self,
+        refusal: Refusal,
+        wants_page: bool,
+        login: Option<&str>,
+        next: &str,
+        language: &str,
+    ) -> Answer {
+        let restyled = self.0.restyle.as_ref();
+        if let Some(mut answer) = restyled.and_then(|restyle| restyle(&refusal, wants_page)) {
+            if !(300..400).contains(&answer.status) {
+                answer.status = refusal.status();
+            }
+            return refusal.complete(answer);
+        }
+        let plain = refusal.to_answer(wants_page, login, next);
+        if !wants_page || plain.status != refusal.status() {
+            return plain;
+        }
+        let shared = &self.0;
+        let mut view = View::new(&shared.site_title, "", login.unwrap_or(&shared.mount));
+        view.language = language;
+        let notice = Notice {
+            status: refusal.status(),
+            words: Some(refusal.text()),
+        };
+        let page = shared.page.render_notice(&view, &notice);
+        let answer = Answer::with_body(refusal.status(), "text/html; charset=utf-8", page)
+            .header("content-security-policy", shared.page.csp());
+        refusal.complete(answer)
     }
 
     /// Where the login routes are mounted, by configuration.
     #[must_use]
     pub fn mount(&self) -> &str {
-        &self.0.config.mount
+        &self.0.mount
     }
 
-    /// Whether sign-ins can work now: KeyLockr and the stores answer.
+    /// Whether sign-ins can work now: KeyLockr and the stores answer. Cheap enough to be asked every
+    /// few seconds.
     ///
     /// # Errors
-    /// Which of them does not.
+    /// What does not answer.
     pub async fn ready(&self) -> Result<(), Unready> {
-        Ok(())
+        if self.0.stop.is_cancelled() {
+            return Err(Unready::ShuttingDown);
+        }
+        if self.0.attempts.ping().await.is_err() || self.0.revoked.ping().await.is_err() {
+            return Err(Unready::Store);
+        }
+        match tokio::time::timeout(HEALTH_WAIT, self.0.client.health()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Unready::Service),
+        }
     }
 
-    /// Ends every session of this person that began up to now.
+    /// Ends every session of this person that began up to now, wherever it is.
     ///
     /// # Errors
-    /// The store does not answer; this process refuses those sessions nevertheless.
+    /// [`Refusal::StoreUnavailable`]: only this process refuses those sessions, until the store
+    /// answers again.
     pub async fn sign_out_everywhere(&self, safe_id: &str) -> Result<(), Refusal> {
-        let _ = safe_id;
-        Ok(())
+        let shared = &self.0;
+        tracing::info!(name: "keylockr.person.signed_out", safe_id, "signed out everywhere");
+        let person = Revoked::Person(safe_id.to_owned());
+        shared
+            .revoked
+            .revoke(person, shared.now())
+            .await
+            .map_err(|_| Refusal::StoreUnavailable)
     }
 
-    /// Ends event streams with a message, gives running attempts up and closes connections.
+    /// Ends one session by its handle ([`User::session_handle`]), as a list of sessions offers it.
     ///
-    /// Call it when a graceful stop begins, before waiting for open requests.
-    pub async fn shutdown(&self) {}
+    /// # Errors
+    /// As [`Self::sign_out_everywhere`].
+    pub async fn end_session(&self, handle: &str) -> Result<(), Refusal> {
+        let shared = &self.0;
+        shared
+            .revoked
+            .revoke(Revoked::Session(handle.to_owned()), shared.now())
+            .await
+            .map_err(|_| Refusal::StoreUnavailable)
+    }
+
+    /// Begins a graceful stop and waits for it, five seconds at most: no new attempts, event streams
+    /// end with a message, running attempts let go and connections close.
+    ///
+    /// Call it when the server stops accepting, before it waits for open requests; an open page does
+    /// not hold it up then. Sessions stay as they are.
+    pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {
+        let shared = Arc::clone(&self.0);
+        shared.stop.cancel();
+        async move {
+            let links = shared.connections.clear();
+            for link in links {
+                shared.tasks.spawn(async move { link.stop().await });
+            }
+            shared.tasks.close();
+            if tokio::time::timeout(STOP_WAIT, shared.tasks.wait())
+                .await
+                .is_err()
+            {
+                tracing::warn!(
+                    name: "keylockr.stop.unfinished",
+                    left = shared.tasks.len(),
+                    "stopped before everything was closed"
+                );
+            }
+        }
+    }
 }
 
 impl fmt::Debug for KeyLockr {

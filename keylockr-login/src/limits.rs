@@ -18,7 +18,7 @@ pub(crate) const TMP_ID_LIFE: Duration = Duration::from_secs(600);
 /// An approved attempt can be finished for at least this long.
 pub(crate) const TIME_TO_FINISH: Duration = Duration::from_secs(60);
 /// How long `POST start` waits for the handshake; an answer within 15 s is promised.
-pub(crate) const START_WAIT: Duration = Duration::from_secs(13);
+pub(crate) const START_WAIT: Duration = Duration::from_secs(14);
 /// How long the page and the code wait until the code may be shown.
 pub(crate) const PAGE_WAIT: Duration = Duration::from_secs(4);
 /// How long any store is waited for.
@@ -27,6 +27,8 @@ pub(crate) const STORE_WAIT: Duration = Duration::from_secs(1);
 pub(crate) const HOOK_WAIT: Duration = Duration::from_secs(5);
 /// How long a request waits for a re-check of its connection; the check goes on behind it.
 pub(crate) const RECHECK_WAIT: Duration = Duration::from_millis(500);
+/// The same once the grace is over, when nothing but an answer will do.
+pub(crate) const OVERDUE_WAIT: Duration = Duration::from_secs(5);
 /// Between two comments on a silent event stream.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 

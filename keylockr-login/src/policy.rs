@@ -64,7 +64,7 @@ impl SessionPolicy {
 pub struct Revocations {
     /// The session itself was ended.
     pub session: Option<Moment>,
-    /// Its connection was deleted or refused: no session of it is good, whenever it began.
+    /// Its connection was deleted or refused; a new approval may bring it back.
     pub connection: Option<Moment>,
     /// Everything of this person up to then was ended.
     pub person: Option<Moment>,
@@ -77,13 +77,24 @@ pub enum Access {
     Granted {
         /// `seen_at` should be brought up to date.
         touch: bool,
-        /// The connection should be checked.
-        recheck: bool,
+        /// How well it is known that the connection behind it stands.
+        freshness: Freshness,
     },
     /// Nobody is.
     Anonymous,
     /// Somebody was: the session is to be ended.
     Expired,
+}
+
+/// How old the last good check of a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Not old.
+    Fresh,
+    /// It should be checked; until the grace is over, not being able to changes nothing.
+    Due,
+    /// The grace is over: only a good check keeps the session.
+    Overdue,
 }
 
 /// Decides what a session is good for at `now`.
@@ -103,23 +114,30 @@ pub fn admit(
     let over = |since: Moment, limit: Duration| now.since(since) >= limit;
     // A record from a clock that ran ahead of ours counts as new, but not for ever.
     let from_nowhere = record.signed_in_at.since(now) > policy.absolute;
+    let began_before = |at: Option<Moment>| at.is_some_and(|at| record.signed_in_at <= at);
     let ended = revoked.session.is_some()
-        || revoked.connection.is_some()
-        || revoked.person.is_some_and(|at| record.signed_in_at <= at);
+        || began_before(revoked.connection)
+        || began_before(revoked.person);
     if ended
         || from_nowhere
         || over(record.signed_in_at, policy.absolute)
         || over(record.seen_at, policy.idle)
-        || over(
-            record.checked_at,
-            policy.recheck.saturating_add(policy.grace),
-        )
     {
         return Access::Expired;
     }
     Access::Granted {
         touch: over(record.seen_at, touch_after(policy)),
-        recheck: over(record.checked_at, policy.recheck),
+        freshness: freshness(now.since(record.checked_at), policy),
+    }
+}
+
+fn freshness(age: Duration, policy: &SessionPolicy) -> Freshness {
+    if age < policy.recheck {
+        Freshness::Fresh
+    } else if age < policy.recheck.saturating_add(policy.grace) {
+        Freshness::Due
+    } else {
+        Freshness::Overdue
     }
 }
 
@@ -154,7 +172,7 @@ mod tests {
 
     const PLAIN: Access = Access::Granted {
         touch: false,
-        recheck: false,
+        freshness: Freshness::Fresh,
     };
 
     #[test]
@@ -164,12 +182,12 @@ mod tests {
         assert_eq!(access(&session, at(59)), PLAIN);
         let touch = Access::Granted {
             touch: true,
-            recheck: false,
+            freshness: Freshness::Fresh,
         };
         assert_eq!(access(&session, at(60)), touch);
         let recheck = Access::Granted {
             touch: true,
-            recheck: true,
+            freshness: Freshness::Due,
         };
         assert_eq!(access(&session, at(15 * 60)), recheck);
         assert_eq!(access(&session, at(30 * 60 - 1)), recheck);
@@ -184,10 +202,14 @@ mod tests {
             access(&session, at(75 * 60 - 1)),
             Access::Granted {
                 touch: false,
-                recheck: true
+                freshness: Freshness::Due
             }
         );
-        assert_eq!(access(&session, at(75 * 60)), Access::Expired, "grace");
+        let overdue = Access::Granted {
+            touch: false,
+            freshness: Freshness::Overdue,
+        };
+        assert_eq!(access(&session, at(75 * 60)), overdue, "grace");
     }
 
     #[test]
@@ -204,30 +226,29 @@ mod tests {
             }),
             Access::Expired
         );
-        // A connection that was deleted does not come back; whoever holds it is out.
+        let now = Some(at(0));
         assert_eq!(
             with(Revocations {
-                connection: Some(at(0)),
+                connection: now,
                 ..none
             }),
             Access::Expired
         );
-        // A person may sign in again, in the very next millisecond.
         assert_eq!(
             with(Revocations {
-                person: Some(at(0)),
+                person: now,
                 ..none
             }),
             Access::Expired
         );
-        let before = Moment::from_millis(START - 1);
-        assert_eq!(
-            with(Revocations {
-                person: Some(before),
-                ..none
-            }),
-            PLAIN
-        );
+        // Whoever signs in after that, in the very next millisecond, is in.
+        let before = Some(Moment::from_millis(START - 1));
+        let earlier = Revocations {
+            connection: before,
+            person: before,
+            ..none
+        };
+        assert_eq!(with(earlier), PLAIN);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::moment::Moment;
 
 /// The format that this version writes.
-pub const RECORD_VERSION: u16 = 1;
+pub(crate) const RECORD_VERSION: u16 = 1;
 
 /// The signed-in session's record: a flat, versioned document.
 ///

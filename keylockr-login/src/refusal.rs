@@ -186,7 +186,7 @@ impl Refusal {
     #[must_use]
     pub fn to_answer(&self, wants_page: bool, login: Option<&str>, next: &str) -> Answer {
         if let (Self::SignedOut, true, Some(login)) = (self, wants_page, login) {
-            return self.finish(Answer::see_other(sign_in_address(login, next)));
+            return self.complete(Answer::see_other(sign_in_address(login, next)));
         }
         let answer = if wants_page {
             Answer::with_body(self.status(), "text/html; charset=utf-8", self.plain_page()).header(
@@ -196,7 +196,7 @@ impl Refusal {
         } else {
             self.problem(login)
         };
-        self.finish(answer)
+        self.complete(answer)
     }
 
     /// RFC 9457.
@@ -228,7 +228,7 @@ impl Refusal {
     }
 
     /// What every refusal carries, however its body looks.
-    pub(crate) fn finish(self, answer: Answer) -> Answer {
+    pub(crate) fn complete(self, answer: Answer) -> Answer {
         let mut answer = answer.private();
         if let Some(seconds) = self.retry_after() {
             answer = answer.header("retry-after", seconds.to_string());

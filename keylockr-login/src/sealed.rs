@@ -59,6 +59,12 @@ impl SealKey {
     }
 }
 
+impl From<[u8; 32]> for SealKey {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self::from_bytes(bytes)
+    }
+}
+
 impl fmt::Debug for SealKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SealKey(REDACTED)")
@@ -102,7 +108,7 @@ struct KeyId([u8; 4]);
 
 /// A sealed blob: which key, a fresh nonce, the ciphertext with its tag.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Sealed {
+pub(crate) struct Sealed {
     key: KeyId,
     nonce: [u8; 24],
     ciphertext: Vec<u8>,

@@ -1,0 +1,231 @@
+//! `POST M/finish`: an approved attempt becomes a session, once.
+
+use keylockr_proto::UnixTime;
+use serde_json::json;
+
+use super::Call;
+use crate::{
+    admit::{NotAdmitted, SignIn},
+    agent,
+    answer::Answer,
+    attempt::{AttemptRecord, End, Failure, NotClaimed, Phase},
+    binding::{hex, random},
+    limits::HOOK_WAIT,
+    moment::Moment,
+    principal::Principal,
+    proxies::client_address,
+    record::{RECORD_VERSION, SessionRecord, SignInMethod},
+    refusal::Refusal,
+    request::Request,
+    return_to::ReturnTo,
+    running::Approved,
+    sealed::Sealed,
+    session::HttpSession,
+    store::Change,
+};
+
+impl Call<'_> {
+    pub(super) async fn finish<S: HttpSession>(
+        &self,
+        request: &Request,
+        session: &S,
+    ) -> Result<Answer, Refusal> {
+        let posted = self.posted(request)?;
+        let record = self
+            .attempt(posted.attempt.as_deref())
+            .await?
+            .ok_or(Refusal::ForeignAttempt)?;
+        let outcome = self.sign_in(&record, session).await;
+        match outcome {
+            Ok(user) if posted.form => {
+                drop(user);
+                let next = ReturnTo::parse(&record.next);
+                Ok(Answer::see_other(next.as_str()).private())
+            }
+            Ok(user) => {
+                let answer = json!({
+                    "user": { "safe_id": user.safe_id, "nickname": user.nickname },
+                    "next": ReturnTo::parse(&record.next).as_str(),
+                });
+                Ok(Answer::json(200, &answer).private())
+            }
+            // The page shows how the attempt ended.
+            Err(Refusal::NotAdmitted) if posted.form => Ok(self.page_of(Some(&record.id))),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// The order matters: whatever can fail without harm comes before the claim, and whatever comes
+    /// after it ends the attempt when it fails. An approval is never good for a second try.
+    async fn sign_in<S: HttpSession>(
+        &self,
+        record: &AttemptRecord,
+        session: &S,
+    ) -> Result<SessionRecord, Refusal> {
+        match record.phase {
+            Phase::Waiting | Phase::Connected | Phase::Authorized => return Err(Refusal::NotDone),
+            Phase::Used | Phase::Ended(_) => return Err(Refusal::AttemptEnded),
+            Phase::Done => {}
+        }
+        let before = self.shared.read_session(session).await?;
+        let approved = self.claim(record).await?;
+        let result = self.begin_session(record, approved, session).await;
+        let user = match result {
+            Ok(user) => user,
+            Err((failure, refusal)) => {
+                self.take_back(record, failure).await;
+                return Err(refusal);
+            }
+        };
+        if let Some(before) = before {
+            // Somebody was signed in here before; nothing of that remains.
+            self.shared.revoke_session(&before).await;
+            self.shared.leave_connection(&before, false);
+        }
+        self.end_others(record).await;
+        Ok(user)
+    }
+
+    /// Done to used: one compare-and-set, which one request wins.
+    async fn claim(&self, record: &AttemptRecord) -> Result<Sealed, Refusal> {
+        let shared = self.shared;
+        let claimed = shared
+            .attempts
+            .change(&record.id, |record| match record.claim(shared.now()) {
+                Ok(sealed) => Change::Store(Ok(sealed)),
+                Err(not_claimed) => Change::Keep(Err(not_claimed)),
+            })
+            .await?;
+        match claimed {
+            Some(Ok(sealed)) => Ok(sealed),
+            Some(Err(NotClaimed::NotDone)) => Err(Refusal::NotDone),
+            Some(Err(NotClaimed::Ended)) | None => Err(Refusal::AttemptEnded),
+        }
+    }
+
+    async fn begin_session<S: HttpSession>(
+        &self,
+        record: &AttemptRecord,
+        sealed: Sealed,
+        session: &S,
+    ) -> Result<SessionRecord, (Failure, Refusal)> {
+        let shared = self.shared;
+        let Approved { principal, at } = shared
+            .open_approved(record, &sealed)
+            .ok_or((Failure::Site, Refusal::AttemptEnded))?;
+        self.admit(record, &principal).await?;
+        let now = shared.now();
+        let handle = random::<16>().map_err(|_| (Failure::Site, Refusal::CannotTell))?;
+        let user = SessionRecord {
+            version: RECORD_VERSION,
+            safe_id: principal.safe_id,
+            nickname: principal.nickname,
+            app_id: principal.app_id,
+            sign_pk: principal.sign_pk,
+            handle: hex(&handle),
+            method: SignInMethod::Code,
+            signed_in_at: now,
+            seen_at: now,
+            checked_at: at,
+        };
+        self.not_revoked_since(&user, at).await?;
+        shared
+            .session_gate
+            .pass(session.sign_in(&user, &shared.carry_over))
+            .await
+            .map_err(|_| (Failure::Site, Refusal::StoreUnavailable))?;
+        tracing::info!(
+            name: "keylockr.session.begun",
+            safe_id = user.safe_id,
+            attempt = %record.id,
+            "signed in"
+        );
+        let handover = shared.handovers().remove(&record.id);
+        if let Some(handover) = handover {
+            shared.keep_connection(handover, &user, now);
+        }
+        Ok(user)
+    }
+
+    /// The application's say.
+    async fn admit(
+        &self,
+        record: &AttemptRecord,
+        principal: &Principal,
+    ) -> Result<(), (Failure, Refusal)> {
+        let agent = agent::agent(self.head);
+        let sign_in = SignIn {
+            principal,
+            address: client_address(self.head, &self.shared.proxies),
+            started_from: record.started_from,
+            agent: agent.as_deref(),
+            time: self.now_unix(),
+        };
+        match tokio::time::timeout(HOOK_WAIT, self.shared.admit.admit(sign_in)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(NotAdmitted::Refused)) => {
+                tracing::info!(
+                    name: "keylockr.session.not_admitted",
+                    safe_id = principal.safe_id,
+                    "the application does not let this person in"
+                );
+                Err((Failure::NotAdmitted, Refusal::NotAdmitted))
+            }
+            Ok(Err(NotAdmitted::Unavailable)) | Err(_) => Err((Failure::Site, Refusal::CannotTell)),
+        }
+    }
+
+    fn now_unix(&self) -> UnixTime {
+        self.shared.now().unix()
+    }
+
+    /// What was revoked between approval and now must not begin.
+    async fn not_revoked_since(
+        &self,
+        user: &SessionRecord,
+        approved_at: Moment,
+    ) -> Result<(), (Failure, Refusal)> {
+        let revoked = self
+            .shared
+            .revoked
+            .look_up(user)
+            .await
+            .map_err(|_| (Failure::Site, Refusal::StoreUnavailable))?;
+        let since = |at: Option<Moment>| at.is_some_and(|at| at >= approved_at);
+        if since(revoked.connection) || since(revoked.person) {
+            return Err((Failure::NotVerified, Refusal::AttemptEnded));
+        }
+        Ok(())
+    }
+
+    /// The claim led to nothing: the attempt says why.
+    async fn take_back(&self, record: &AttemptRecord, failure: Failure) {
+        let changed = self
+            .shared
+            .attempts
+            .change(&record.id, |record| match record.take_back(failure) {
+                true => Change::Store(()),
+                false => Change::Keep(()),
+            })
+            .await;
+        if changed.is_err() {
+            // It stays used, which no one can use either.
+            tracing::warn!(name: "keylockr.attempt.unsaid", "an attempt's end could not be stored");
+        }
+    }
+
+    /// Other tabs of this browser go on as signed in.
+    async fn end_others(&self, record: &AttemptRecord) {
+        let shared = self.shared;
+        let others = shared
+            .attempts
+            .of_browser(&record.browser, shared.now())
+            .await;
+        for other in others.unwrap_or_default() {
+            if other.id != record.id && other.is_live() {
+                // Left running it expires; the session stands either way.
+                let _ = shared.end(&other.id, End::SignedIn).await;
+            }
+        }
+    }
+}

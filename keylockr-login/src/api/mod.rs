@@ -1,0 +1,168 @@
+//! What each login route answers.
+
+mod finish;
+mod leave;
+mod live;
+mod page;
+mod start;
+
+use std::sync::Arc;
+
+use crate::{
+    answer::Answer,
+    attempt::AttemptRecord,
+    binding::{AttemptId, BrowserHash},
+    body,
+    body::Posted,
+    cookies,
+    keylockr::KeyLockr,
+    refusal::Refusal,
+    request::{Head, Request},
+    return_to::ReturnTo,
+    route::Route,
+    session::HttpSession,
+    shared::Shared,
+    store::StoreUnavailable,
+};
+
+impl From<StoreUnavailable> for Refusal {
+    fn from(_: StoreUnavailable) -> Self {
+        Self::StoreUnavailable
+    }
+}
+
+/// Answers one request. Nothing but a refusal ever leaves by the error path.
+pub(crate) async fn answer<S: HttpSession>(
+    keylockr: &KeyLockr,
+    route: Route,
+    request: &Request,
+    session: &S,
+) -> Answer {
+    let call = Call {
+        keylockr,
+        shared: keylockr.shared(),
+        head: &request.head,
+        mount: mount(keylockr, &request.head),
+    };
+    let answer = match route {
+        Route::Page => call.page(session).await,
+        Route::Script => Ok(call.asset(call.shared.page.script())),
+        Route::Style => Ok(call.asset(call.shared.page.style())),
+        Route::Qr => call.qr().await,
+        Route::Events => call.events().await,
+        Route::Status => call.status().await,
+        Route::Start => call.start(request).await,
+        Route::Finish => call.finish(request, session).await,
+        Route::Cancel => call.cancel(request).await,
+        Route::Logout => call.logout(request, session).await,
+    };
+    answer.unwrap_or_else(|refusal| call.refuse(refusal))
+}
+
+/// One request, with what its answer needs.
+struct Call<'a> {
+    keylockr: &'a KeyLockr,
+    shared: &'a Arc<Shared>,
+    head: &'a Head,
+    mount: String,
+}
+
+impl Call<'_> {
+    /// A POST that is ours, with its body.
+    fn posted(&self, request: &Request) -> Result<Posted, Refusal> {
+        self.same_origin()?;
+        body::read(request)
+    }
+
+    fn same_origin(&self) -> Result<(), Refusal> {
+        if self.shared.site.admits(self.head) {
+            return Ok(());
+        }
+        tracing::info!(
+            name: "keylockr.request.cross_origin",
+            path = self.head.path(),
+            "refused a request that does not come from our own pages"
+        );
+        self.hint_at_origin();
+        Err(Refusal::CrossOrigin)
+    }
+
+    /// The origin that people see, or a refusal in development mode off loopback.
+    fn origin(&self) -> Result<String, Refusal> {
+        self.shared.site.origin(self.head).ok_or_else(|| {
+            self.hint_at_origin();
+            Refusal::CrossOrigin
+        })
+    }
+
+    fn hint_at_origin(&self) {
+        if self.shared.site.origin(self.head).is_none() {
+            self.shared.warn_no_origin.call_once(|| {
+                tracing::warn!(
+                    name: "keylockr.origin.missing",
+                    "no public origin is configured, so only loopback addresses are served: set \
+                     KeyLockrBuilder::public_origin to the address that people use"
+                );
+            });
+        }
+    }
+
+    /// Which browser this is, if it has a cookie of ours.
+    fn browser(&self) -> Option<BrowserHash> {
+        cookies::browser_secret(self.head, self.shared.site.is_secure()).map(|secret| secret.hash())
+    }
+
+    /// The attempt that the request is about, if it is this browser's: the one it names, or the
+    /// newest. An unknown and a foreign one are both nothing, and take the same way here.
+    async fn attempt(&self, named: Option<&str>) -> Result<Option<AttemptRecord>, Refusal> {
+        let now = self.shared.now();
+        let browser = self.browser();
+        let query = body::query(self.head, "attempt");
+        let Some(named) = query.as_deref().or(named) else {
+            let Some(browser) = browser else {
+                return Ok(None);
+            };
+            let attempts = self.shared.attempts.of_browser(&browser, now).await?;
+            return Ok(attempts.into_iter().next_back());
+        };
+        let Some(id) = AttemptId::parse(named) else {
+            return Ok(None);
+        };
+        let record = self.shared.attempts.load(&id, now).await?;
+        Ok(record.filter(|record| browser.is_some_and(|browser| browser == record.browser)))
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Answer {
+        // A form's sender is looking at the answer, as a page's is.
+        let form =
+            self.head.method() == "POST" && body::is_form(self.head) && self.head.accepts_html();
+        let language = self.head.only("accept-language").unwrap_or_default();
+        let wants_page = form || self.head.wants_page();
+        self.keylockr
+            .refusal_answer(refusal, wants_page, Some(&self.mount), "/", language)
+    }
+
+    /// Where a page without script goes on.
+    fn page_of(&self, attempt: Option<&AttemptId>) -> Answer {
+        let page = if self.mount.is_empty() {
+            "/"
+        } else {
+            &self.mount
+        };
+        let location = match attempt {
+            Some(attempt) => format!("{page}?attempt={attempt}"),
+            None => page.to_owned(),
+        };
+        Answer::see_other(location).private()
+    }
+}
+
+/// Where the adapter was reached, as far as it is a plain local path; else where it should be.
+fn mount(keylockr: &KeyLockr, head: &Head) -> String {
+    let mount = head.mount();
+    if mount.is_empty() || ReturnTo::parse(mount).as_str() == mount {
+        mount.to_owned()
+    } else {
+        keylockr.mount().to_owned()
+    }
+}

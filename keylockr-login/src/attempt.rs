@@ -1,0 +1,306 @@
+//! One sign-in attempt at rest, and the only ways it may change.
+//!
+//! Every change is a pure step from one record to the next; stores apply it by compare-and-set on
+//! [`AttemptRecord::version`]. Once an attempt is used or has ended, no step changes it again, but
+//! for what the winner of a claim still has to say.
+
+use std::{fmt, net::IpAddr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    binding::{AttemptId, BrowserHash},
+    limits::{TIME_TO_FINISH, TMP_ID_LIFE},
+    moment::Moment,
+    return_to::ReturnTo,
+    sealed::{Owner, Sealed},
+};
+
+/// What a store keeps of an attempt. Serialisable; secrets and identities in it are sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    pub(crate) id: AttemptId,
+    pub(crate) version: u64,
+    pub(crate) browser: BrowserHash,
+    pub(crate) phase: Phase,
+    pub(crate) created_at: Moment,
+    pub(crate) expires_at: Moment,
+    pub(crate) forget_at: Moment,
+    pub(crate) next: String,
+    pub(crate) started_from: Option<IpAddr>,
+    /// What the code says, once the handshake is made.
+    pub(crate) code: Option<Code>,
+    /// A running login that another process may take over.
+    pub(crate) running: Option<Sealed>,
+    /// Who approved.
+    pub(crate) approved: Option<Sealed>,
+    /// Who runs it.
+    pub(crate) lease: Option<Lease>,
+}
+
+/// Where an attempt stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Phase {
+    /// KeyLockr's socket is not open, yet or again.
+    Waiting,
+    /// The code can be scanned.
+    Connected,
+    /// Approved, being checked.
+    Authorized,
+    /// To be finished by its browser.
+    Done,
+    /// Exchanged for a session.
+    Used,
+    /// Over.
+    Ended(End),
+}
+
+/// How an attempt ended without a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum End {
+    /// Refused on the phone.
+    Denied,
+    /// Nobody approved, or nobody finished, in time.
+    Expired,
+    /// Given up by the person.
+    Cancelled,
+    /// Given up for a newer attempt of the same browser.
+    Replaced,
+    /// Another attempt of the same browser has signed in.
+    SignedIn,
+    /// Something went wrong.
+    Failed(Failure),
+}
+
+/// What went wrong, in our own words; a peer's are in none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Failure {
+    /// KeyLockr cannot be reached.
+    Unavailable,
+    /// KeyLockr does not serve this site: its registration or the configuration is wrong.
+    ServiceRefused,
+    /// The clocks do not agree.
+    Clock,
+    /// KeyLockr said something that cannot be right.
+    Protocol,
+    /// KeyLockr does not vouch for the approval.
+    NotVerified,
+    /// The application does not let this person in.
+    NotAdmitted,
+    /// A store or hook of the application failed.
+    Site,
+    /// The process that ran the attempt stopped.
+    Stopped,
+}
+
+/// The text of a code. It invites to approve: it is shown to its browser and never logged.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Code(pub(crate) String);
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Code(..)")
+    }
+}
+
+/// Which process runs an attempt. The token grows with every new owner: what a former owner still
+/// wants to write is recognised by its older one (fencing).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Lease {
+    pub(crate) owner: String,
+    pub(crate) token: u64,
+    pub(crate) until: Moment,
+}
+
+/// Why an attempt cannot be exchanged for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotClaimed {
+    /// Not approved yet.
+    NotDone,
+    /// Used already, or over.
+    Ended,
+}
+
+impl AttemptRecord {
+    pub(crate) fn new(
+        id: AttemptId,
+        browser: BrowserHash,
+        now: Moment,
+        life: Duration,
+        next: &ReturnTo,
+        started_from: Option<IpAddr>,
+    ) -> Self {
+        let expires_at = now.after(life);
+        Self {
+            id,
+            version: 1,
+            browser,
+            phase: Phase::Waiting,
+            created_at: now,
+            expires_at,
+            forget_at: forget_at(now, expires_at),
+            next: next.as_str().to_owned(),
+            started_from,
+            code: None,
+            running: None,
+            approved: None,
+            lease: None,
+        }
+    }
+
+    /// The attempt's public handle.
+    #[must_use]
+    pub fn id(&self) -> &AttemptId {
+        &self.id
+    }
+
+    /// Grows with every change; what compare-and-set compares.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Which browser started it.
+    #[must_use]
+    pub fn browser(&self) -> &BrowserHash {
+        &self.browser
+    }
+
+    /// When it started.
+    #[must_use]
+    pub fn created_at(&self) -> Moment {
+        self.created_at
+    }
+
+    /// When it ends if nothing happens.
+    #[must_use]
+    pub fn expires_at(&self) -> Moment {
+        self.expires_at
+    }
+
+    /// When nothing needs to be known of it any more.
+    #[must_use]
+    pub fn forget_at(&self) -> Moment {
+        self.forget_at
+    }
+
+    /// Whether it can still become a session; live attempts are what limits count.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        match self.phase {
+            Phase::Waiting | Phase::Connected | Phase::Authorized | Phase::Done => true,
+            Phase::Used | Phase::Ended(_) => false,
+        }
+    }
+
+    /// Whether it is live and nobody runs it any more at `now`.
+    #[must_use]
+    pub fn is_orphan(&self, now: Moment) -> bool {
+        let runs = matches!(
+            self.phase,
+            Phase::Waiting | Phase::Connected | Phase::Authorized
+        );
+        runs && self.lease.as_ref().is_none_or(|lease| lease.until <= now)
+    }
+
+    /// Ends the attempt if its time is over; says whether that changed it.
+    pub fn expire(&mut self, now: Moment) -> bool {
+        let over = self.is_live() && now >= self.expires_at;
+        if over {
+            self.leave(Phase::Ended(End::Expired));
+        }
+        over
+    }
+
+    /// A step while it runs: connecting, connected, approved.
+    pub(crate) fn progress(&mut self, phase: Phase, code: Option<Code>) -> bool {
+        let running =
+            |phase| matches!(phase, Phase::Waiting | Phase::Connected | Phase::Authorized);
+        let changes = running(self.phase)
+            && running(phase)
+            && (self.phase != phase || (code.is_some() && self.code != code));
+        if changes {
+            self.phase = phase;
+            if code.is_some() {
+                self.code = code;
+            }
+        }
+        changes
+    }
+
+    /// Somebody approved, and the approval is checked: the browser may finish.
+    pub(crate) fn approve(&mut self, approved: Sealed, now: Moment) -> bool {
+        self.expire(now);
+        let running = self.is_live() && self.phase != Phase::Done;
+        if running {
+            self.phase = Phase::Done;
+            self.code = None;
+            self.running = None;
+            self.approved = Some(approved);
+            self.expires_at = self.expires_at.max(now.after(TIME_TO_FINISH));
+            self.forget_at = self
+                .forget_at
+                .max(forget_at(self.created_at, self.expires_at));
+        }
+        running
+    }
+
+    /// Exchanges the attempt for the right to begin one session. It yields once.
+    pub(crate) fn claim(&mut self, now: Moment) -> Result<Sealed, NotClaimed> {
+        self.expire(now);
+        match self.phase {
+            Phase::Waiting | Phase::Connected | Phase::Authorized => Err(NotClaimed::NotDone),
+            Phase::Used | Phase::Ended(_) => Err(NotClaimed::Ended),
+            Phase::Done => {
+                let approved = self.approved.take();
+                self.leave(Phase::Used);
+                approved.ok_or(NotClaimed::Ended)
+            }
+        }
+    }
+
+    /// Ends the attempt, unless it is used or over.
+    pub(crate) fn end(&mut self, end: End, now: Moment) -> bool {
+        self.expire(now);
+        let live = self.is_live();
+        if live {
+            self.leave(Phase::Ended(end));
+        }
+        live
+    }
+
+    /// What the one who claimed it says afterwards: there is no session after all.
+    pub(crate) fn take_back(&mut self, failure: Failure) -> bool {
+        let used = self.phase == Phase::Used;
+        if used {
+            self.phase = Phase::Ended(End::Failed(failure));
+        }
+        used
+    }
+
+    pub(crate) fn owner(&self) -> Owner<'_> {
+        Owner {
+            attempt: &self.id,
+            browser: &self.browser,
+        }
+    }
+
+    fn leave(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.code = None;
+        self.running = None;
+        self.approved = None;
+        self.lease = None;
+    }
+}
+
+/// An end can be read for as long as the service knows the attempt's tmp id.
+fn forget_at(created_at: Moment, expires_at: Moment) -> Moment {
+    created_at
+        .after(TMP_ID_LIFE)
+        .max(expires_at.after(TIME_TO_FINISH))
+}

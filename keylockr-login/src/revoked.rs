@@ -1,0 +1,160 @@
+//! What this process knows to be revoked: the store, and what could not be stored yet.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use crate::{
+    moment::Moment,
+    policy::Revocations,
+    record::SessionRecord,
+    store::{Gate, RevocationStore, Revoked, Sought, StoreUnavailable},
+};
+
+/// Revocations that wait for their store to come back, at most.
+const UNSAVED: usize = 10_000;
+
+/// Revocations, effective in this process at once, whatever the store does.
+pub(crate) struct RevokedList {
+    store: Arc<dyn RevocationStore>,
+    gate: Gate,
+    /// No session lives longer than this, so nothing has to be remembered longer.
+    keep: Duration,
+    unsaved: Mutex<Vec<(Revoked, Moment)>>,
+}
+
+impl RevokedList {
+    pub(crate) fn new(store: Arc<dyn RevocationStore>, keep: Duration) -> Self {
+        Self {
+            store,
+            gate: Gate::default(),
+            keep,
+            unsaved: Mutex::default(),
+        }
+    }
+
+    /// Ends everything of `whom` that began up to `at`. On failure it holds in this process, and is
+    /// stored when the store answers again.
+    pub(crate) async fn revoke(&self, whom: Revoked, at: Moment) -> Result<(), StoreUnavailable> {
+        let saved = self.save(whom.clone(), at).await;
+        if saved.is_err() {
+            let mut unsaved = self.unsaved();
+            if unsaved.len() < UNSAVED {
+                unsaved.push((whom, at));
+            } else {
+                tracing::error!(
+                    name: "keylockr.revocations.lost",
+                    "too many revocations wait for their store: one is lost"
+                );
+            }
+        }
+        saved
+    }
+
+    /// What concerns this session.
+    pub(crate) async fn look_up(
+        &self,
+        record: &SessionRecord,
+    ) -> Result<Revocations, StoreUnavailable> {
+        let sought = Sought {
+            session: &record.handle,
+            connection: &record.app_id,
+            person: &record.safe_id,
+        };
+        let mut found = self.gate.pass(self.store.look_up(sought)).await?;
+        for (whom, at) in self.unsaved().iter() {
+            let place = match whom {
+                Revoked::Session(name) if name == sought.session => &mut found.session,
+                Revoked::Connection(name) if name == sought.connection => &mut found.connection,
+                Revoked::Person(name) if name == sought.person => &mut found.person,
+                _ => continue,
+            };
+            *place = (*place).max(Some(*at));
+        }
+        self.save_one().await;
+        Ok(found)
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), StoreUnavailable> {
+        self.gate.pass(self.store.ping()).await
+    }
+
+    async fn save(&self, whom: Revoked, at: Moment) -> Result<(), StoreUnavailable> {
+        self.gate
+            .pass(self.store.revoke(whom, at, at.after(self.keep)))
+            .await
+    }
+
+    /// The store answers: it gets one more of what it missed.
+    async fn save_one(&self) {
+        let next = self.unsaved().first().cloned();
+        if let Some((whom, at)) = next
+            && self.save(whom.clone(), at).await.is_ok()
+        {
+            self.unsaved()
+                .retain(|unsaved| *unsaved != (whom.clone(), at));
+        }
+    }
+
+    fn unsaved(&self) -> MutexGuard<'_, Vec<(Revoked, Moment)>> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::{
+        record::tests::record,
+        store::{MemoryRevocations, StoreFuture},
+    };
+
+    #[derive(Default)]
+    struct ReadOnly {
+        inner: MemoryRevocations,
+        read_only: AtomicBool,
+    }
+
+    impl RevocationStore for ReadOnly {
+        fn revoke(&self, whom: Revoked, at: Moment, keep: Moment) -> StoreFuture<'_, ()> {
+            if self.read_only.load(Ordering::Relaxed) {
+                return Box::pin(std::future::ready(Err(StoreUnavailable)));
+            }
+            self.inner.revoke(whom, at, keep)
+        }
+
+        fn look_up<'a>(&'a self, sought: Sought<'a>) -> StoreFuture<'a, Revocations> {
+            self.inner.look_up(sought)
+        }
+
+        fn ping(&self) -> StoreFuture<'_, ()> {
+            self.inner.ping()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_revocation_holds_at_once_and_is_stored_later() {
+        let store = Arc::new(ReadOnly::default());
+        let at = Moment::from_millis;
+        let list = RevokedList::new(store.clone(), Duration::from_secs(60));
+        let session = record(at(1));
+        store.read_only.store(true, Ordering::Relaxed);
+        let gone = Revoked::Connection(session.app_id.clone());
+        assert_eq!(list.revoke(gone, at(7)).await, Err(StoreUnavailable));
+        let found = list.look_up(&session).await.unwrap();
+        assert_eq!(found.connection, Some(at(7)), "in this process");
+        store.read_only.store(false, Ordering::Relaxed);
+        list.look_up(&session).await.unwrap();
+        let other = RevokedList::new(store, Duration::from_secs(60));
+        let found = other.look_up(&session).await.unwrap();
+        assert_eq!(
+            found.connection,
+            Some(at(7)),
+            "and everywhere once it is stored"
+        );
+        assert!(list.unsaved().is_empty());
+    }
+}

@@ -1,0 +1,517 @@
+//! Attempts at work: begun for a browser, driven to their end, waited for.
+
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+
+use keylockr_client::{
+    CancellationToken,
+    proto::login::{Authorized, Login, LoginConfig, LoginEnd, LoginFailure, Progress},
+};
+use keylockr_proto::{ClientKeys, DisplayName, QrUri};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::{
+    agent,
+    attempt::{AttemptRecord, Code, End, Failure, Lease, Phase},
+    binding::{AttemptId, BrowserHash, BrowserSecret, hex, random},
+    connections::Handover,
+    cookies,
+    moment::Moment,
+    principal::Principal,
+    proxies::client_address,
+    refusal::Refusal,
+    request::Head,
+    return_to::ReturnTo,
+    sealed::{Purpose, Sealed},
+    shared::Shared,
+    store::{Change, Inserted, StoreUnavailable},
+};
+
+/// A lease is good for so long, and renewed three times meanwhile.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// Between two tries to write what must not be lost.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// An attempt that has just begun.
+pub(crate) struct Begun {
+    pub(crate) record: AttemptRecord,
+    /// The browser's new cookie, where it needs one.
+    pub(crate) cookie: Option<String>,
+}
+
+/// Who approved, as it is sealed into the record.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Approved {
+    pub(crate) principal: Principal,
+    pub(crate) at: Moment,
+}
+
+/// What the driver last showed.
+#[derive(Clone)]
+struct Shown {
+    phase: Phase,
+    code: Option<Code>,
+    suspended: Option<Arc<zeroize::Zeroizing<Vec<u8>>>>,
+}
+
+impl Shared {
+    /// Begins an attempt, within all limits, for the browser that `head` comes from.
+    pub(crate) async fn begin(
+        self: &Arc<Self>,
+        head: &Head,
+        next: &ReturnTo,
+    ) -> Result<Begun, Refusal> {
+        if self.stop.is_cancelled() {
+            return Err(Refusal::ServiceUnavailable { retry_after: 10 });
+        }
+        let now = self.now();
+        let address = client_address(head, &self.proxies);
+        self.limit_starts(address, now)?;
+        let (browser, cookie) = self.browser_for_start(head, now).await?;
+        let keys = self.keys.keys(&self.client).map_err(|_| no_entropy())?;
+        let id = AttemptId::random().map_err(|_| no_entropy())?;
+        let mut record = AttemptRecord::new(id, browser, now, self.attempt_life, next, address);
+        record.lease = Some(Lease {
+            owner: self.process.clone(),
+            token: 1,
+            until: now.after(LEASE),
+        });
+        let inserted = self
+            .attempts
+            .insert(record.clone(), self.limits.attempts, now)
+            .await
+            .map_err(|_| Refusal::StoreUnavailable)?;
+        if inserted == Inserted::Full {
+            tracing::warn!(name: "keylockr.attempts.full", "as many attempts as there may be");
+            return Err(Refusal::Full { retry_after: 10 });
+        }
+        self.give_up_oldest(&browser, now)
+            .await
+            .map_err(|_| Refusal::StoreUnavailable)?;
+        tracing::info!(name: "keylockr.attempt.started", attempt = %record.id, "started");
+        let config = self.login_config(head, address);
+        let (shared, id) = (Arc::clone(self), record.id.clone());
+        self.tasks.spawn(Box::pin(shared.run(id, config, keys)));
+        Ok(Begun { record, cookie })
+    }
+
+    fn limit_starts(&self, address: Option<IpAddr>, now: Moment) -> Result<(), Refusal> {
+        let Some(address) = address else {
+            // One shared limit for everybody would let one person lock out all others.
+            self.warn_no_address.call_once(|| {
+                tracing::warn!(
+                    name: "keylockr.address.unknown",
+                    "the server does not say where requests come from: starts are not limited by \
+                     address (with axum, serve with into_make_service_with_connect_info)"
+                );
+            });
+            return Ok(());
+        };
+        self.starts
+            .admit(address.into(), now)
+            .map_err(|retry_after| Refusal::TooMany { retry_after })
+    }
+
+    /// The browser's hash: from its cookie, where we gave it that cookie and it is not spent; else
+    /// from a new one. A cookie of unknown origin may be planted.
+    async fn browser_for_start(
+        &self,
+        head: &Head,
+        now: Moment,
+    ) -> Result<(BrowserHash, Option<String>), Refusal> {
+        if let Some(secret) = cookies::browser_secret(head, self.site.is_secure()) {
+            let browser = secret.hash();
+            let attempts = self
+                .attempts
+                .of_browser(&browser, now)
+                .await
+                .map_err(|_| Refusal::StoreUnavailable)?;
+            let spent = attempts.iter().any(|attempt| attempt.phase == Phase::Used);
+            if !attempts.is_empty() && !spent {
+                return Ok((browser, None));
+            }
+        }
+        let secret = BrowserSecret::random().map_err(|_| no_entropy())?;
+        let cookie = cookies::set(&secret, self.site.is_secure());
+        Ok((secret.hash(), Some(cookie)))
+    }
+
+    /// Keeps a browser's newest attempts and gives the others up.
+    async fn give_up_oldest(
+        &self,
+        browser: &BrowserHash,
+        now: Moment,
+    ) -> Result<(), StoreUnavailable> {
+        let attempts = self.attempts.of_browser(browser, now).await?;
+        let live: Vec<_> = attempts
+            .iter()
+            .filter(|attempt| attempt.is_live())
+            .collect();
+        let many = live.len().saturating_sub(self.limits.attempts_of_browser);
+        for attempt in live.into_iter().take(many) {
+            self.end(&attempt.id, End::Replaced).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends an attempt, unless it is used or over. Its driver sees it and lets go.
+    pub(crate) async fn end(&self, id: &AttemptId, end: End) -> Result<(), StoreUnavailable> {
+        let changed = self
+            .attempts
+            .change(id, |record| match record.end(end, self.now()) {
+                true => Change::Store(true),
+                false => Change::Keep(false),
+            })
+            .await?;
+        if changed == Some(true) {
+            tracing::info!(name: "keylockr.attempt.ended", attempt = %id, ?end, "ended");
+        }
+        Ok(())
+    }
+
+    /// Waits until the attempt is as wanted or over, at most so long.
+    pub(crate) async fn wait_until(
+        &self,
+        mut record: AttemptRecord,
+        at_most: Duration,
+        wanted: impl Fn(&AttemptRecord) -> bool,
+    ) -> Result<Option<AttemptRecord>, StoreUnavailable> {
+        let until = self.now().after(at_most);
+        loop {
+            let left = until.since(self.now());
+            if !record.is_live() || wanted(&record) || left.is_zero() {
+                return Ok(Some(record));
+            }
+            match self
+                .attempts
+                .changed(&record.id, record.version, left)
+                .await?
+            {
+                Some(changed) => record = changed,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    fn login_config(&self, head: &Head, address: Option<IpAddr>) -> LoginConfig {
+        let browser = agent::agent(head).and_then(|agent| agent::family(&agent));
+        let place = self
+            .place
+            .as_ref()
+            .and_then(|place| address.and_then(|address| place(address)));
+        let name = agent::request_name(&self.site_title, browser.as_deref(), place.as_deref());
+        let name = DisplayName::truncated(&name).unwrap_or_else(|_| self.plain_name.clone());
+        LoginConfig::new(self.service.clone(), name)
+            .with_life(self.attempt_life)
+            .with_verify(self.verify)
+    }
+
+    /// Drives one attempt to its end, and says in its record how far it is.
+    async fn run(self: Arc<Self>, id: AttemptId, config: LoginConfig, keys: Arc<ClientKeys>) {
+        let cancel = self.stop.child_token();
+        let (shown, latest) = watch::channel(None);
+        let suspends = self.attempts.is_shared();
+        let mut show = |login: &Login, progress: &Progress| {
+            shown.send_replace(Some(what_to_show(login, progress, suspends, || {
+                self.client.now()
+            })));
+        };
+        let login = self
+            .client
+            .login(config, Arc::clone(&keys), &mut show, &cancel);
+        let end = tokio::select! {
+            biased;
+            end = login => end,
+            () = self.follow(&id, latest, &cancel) => return,
+        };
+        match end {
+            LoginEnd::Done(authorized) => self.approved(&id, &authorized, keys).await,
+            LoginEnd::Denied { .. } => self.write_end(&id, End::Denied).await,
+            LoginEnd::Expired => self.write_end(&id, End::Expired).await,
+            LoginEnd::Cancelled if self.stop.is_cancelled() => {
+                // Another process takes over what is kept; nobody can what is not.
+                if !self.attempts.is_shared() {
+                    self.write_end(&id, End::Failed(Failure::Stopped)).await;
+                }
+            }
+            // Whoever cancelled it has said so in the record.
+            LoginEnd::Cancelled => self.write_end(&id, End::Cancelled).await,
+            LoginEnd::Failed(failure) => {
+                tracing::warn!(
+                    name: "keylockr.attempt.failed",
+                    attempt = %id,
+                    %failure,
+                    "the attempt failed"
+                );
+                self.write_end(&id, End::Failed(failure_of(&failure))).await;
+            }
+            _ => self.write_end(&id, End::Failed(Failure::Protocol)).await,
+        }
+    }
+
+    /// Writes what the driver shows, keeps the lease up, and cancels the driver when the attempt was
+    /// ended by somebody else. Never ends by itself.
+    async fn follow(
+        &self,
+        id: &AttemptId,
+        mut latest: watch::Receiver<Option<Shown>>,
+        cancel: &CancellationToken,
+    ) {
+        let mut version = 0;
+        loop {
+            tokio::select! {
+                changed = latest.changed() => {
+                    if changed.is_err() {
+                        return std::future::pending().await;
+                    }
+                    let Some(shown) = latest.borrow_and_update().clone() else {
+                        continue;
+                    };
+                    if self.write_progress(id, &shown).await.is_err() {
+                        tokio::time::sleep(RETRY).await;
+                        latest.mark_changed();
+                    }
+                }
+                changed = self.attempts.changed(id, version, LEASE / 3) => match changed {
+                    Ok(Some(record)) if record.is_live() && self.is_mine(&record) => {
+                        if self.attempts.is_shared() && record.version == version {
+                            // A failure is tried again in time: the lease has two thirds left.
+                            let _ = self.renew_lease(id).await;
+                        }
+                        version = record.version;
+                    }
+                    Ok(_) => {
+                        cancel.cancel();
+                        return std::future::pending().await;
+                    }
+                    Err(StoreUnavailable) => tokio::time::sleep(RETRY).await,
+                }
+            }
+        }
+    }
+
+    fn is_mine(&self, record: &AttemptRecord) -> bool {
+        let lease = record.lease.as_ref();
+        lease.is_some_and(|lease| lease.owner == self.process)
+    }
+
+    async fn renew_lease(&self, id: &AttemptId) -> Result<(), StoreUnavailable> {
+        let until = self.now().after(LEASE);
+        self.attempts
+            .change(id, |record| match &mut record.lease {
+                Some(lease) if lease.owner == self.process => {
+                    lease.until = until;
+                    Change::Store(())
+                }
+                _ => Change::Keep(()),
+            })
+            .await
+            .map(|_| ())
+    }
+
+    async fn write_progress(&self, id: &AttemptId, shown: &Shown) -> Result<(), StoreUnavailable> {
+        self.attempts
+            .change(id, |record| {
+                if !self.is_mine(record) {
+                    return Change::Keep(());
+                }
+                let mut changed = record.progress(shown.phase, shown.code.clone());
+                if let Some(suspended) = &shown.suspended {
+                    let sealed = self.seal.seal(Purpose::Running, record.owner(), suspended);
+                    record.running = sealed.ok();
+                    changed = true;
+                }
+                if changed {
+                    Change::Store(())
+                } else {
+                    Change::Keep(())
+                }
+            })
+            .await
+            .map(|_| ())
+    }
+
+    /// An approval, checked by the machine: the browser may now finish, and nobody else.
+    async fn approved(&self, id: &AttemptId, authorized: &Authorized, keys: Arc<ClientKeys>) {
+        let now = self.now();
+        let approved = Approved {
+            principal: Principal {
+                safe_id: authorized.safe_id.as_str().to_owned(),
+                app_id: authorized.app_id.as_str().to_owned(),
+                nickname: authorized
+                    .nickname
+                    .as_ref()
+                    .map(|name| name.as_str().to_owned()),
+                sign_pk: keys.sign_public().to_base64(),
+            },
+            at: now,
+        };
+        let Ok(plain) = serde_json::to_vec(&approved).map(zeroize::Zeroizing::new) else {
+            return self.write_end(id, End::Failed(Failure::Site)).await;
+        };
+        if self.keeps_connections || self.deletes_connections {
+            let handover = Handover {
+                app_id: authorized.app_id.clone(),
+                revision: authorized.revision,
+                keys,
+            };
+            self.handovers().insert(id.clone(), handover);
+        }
+        let approved = self
+            .persist(id, |record| {
+                let sealed = self.seal.seal(Purpose::Approved, record.owner(), &plain);
+                let approved = self.is_mine(record)
+                    && sealed.is_ok_and(|sealed| record.approve(sealed, self.now()));
+                if approved {
+                    Change::Store(true)
+                } else {
+                    Change::Keep(false)
+                }
+            })
+            .await;
+        if approved == Some(true) {
+            tracing::info!(name: "keylockr.attempt.approved", attempt = %id, "approved");
+            self.until_finished(id).await;
+        } else {
+            tracing::info!(
+                name: "keylockr.attempt.approved_late",
+                attempt = %id,
+                "approved when it was over, or could not be stored: nobody is signed in by it"
+            );
+        }
+        self.handovers().remove(id);
+    }
+
+    /// Waits until an approved attempt is finished, cancelled or out of time.
+    async fn until_finished(&self, id: &AttemptId) {
+        let mut version = 0;
+        loop {
+            let now = self.now();
+            let left = match self.attempts.load(id, now).await {
+                Ok(Some(record)) if record.phase == Phase::Done => {
+                    version = record.version.max(version);
+                    record.expires_at.since(now)
+                }
+                Ok(_) => break,
+                Err(StoreUnavailable) => RETRY,
+            };
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(left) => {}
+                changed = self.attempts.changed(id, version, left) => {
+                    if changed.is_err() {
+                        tokio::time::sleep(RETRY).await;
+                    }
+                }
+            }
+        }
+        // Where its time ran out, the record is made to say so.
+        let _ = self
+            .attempts
+            .change(id, |record| match record.expire(self.now()) {
+                true => Change::Store(()),
+                false => Change::Keep(()),
+            })
+            .await;
+    }
+
+    async fn write_end(&self, id: &AttemptId, end: End) {
+        self.persist(id, |record| {
+            let ended = self.is_mine(record) && record.end(end, self.now());
+            if ended {
+                Change::Store(())
+            } else {
+                Change::Keep(())
+            }
+        })
+        .await;
+    }
+
+    /// Changes a record even if the store is away for a while; an attempt's life is long enough to
+    /// be worth waiting for, and then over.
+    async fn persist<T>(
+        &self,
+        id: &AttemptId,
+        mut step: impl FnMut(&mut AttemptRecord) -> Change<T>,
+    ) -> Option<T> {
+        let until = self.now().after(self.attempt_life);
+        loop {
+            match self.attempts.change(id, &mut step).await {
+                Ok(value) => return value,
+                Err(StoreUnavailable) if self.now() < until && !self.stop.is_cancelled() => {
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(StoreUnavailable) => return None,
+            }
+        }
+    }
+
+    /// Who approved, if the seal holds.
+    pub(crate) fn open_approved(
+        &self,
+        record: &AttemptRecord,
+        sealed: &Sealed,
+    ) -> Option<Approved> {
+        let plain = self.seal.open(Purpose::Approved, record.owner(), sealed)?;
+        serde_json::from_slice(&plain).ok()
+    }
+
+    pub(crate) fn handovers(&self) -> std::sync::MutexGuard<'_, HashMap<AttemptId, Handover>> {
+        self.handovers
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn what_to_show(
+    login: &Login,
+    progress: &Progress,
+    suspends: bool,
+    now: impl FnOnce() -> keylockr_proto::Now,
+) -> Shown {
+    let (phase, code) = match progress {
+        Progress::Connected(uri) => (Phase::Connected, Some(uri.clone())),
+        Progress::Authorized => (Phase::Authorized, None),
+        // The handshake is made: the code is known, if not yet to be shown.
+        _ => (Phase::Waiting, login.tmp_id().map(QrUri::new)),
+    };
+    let suspended = if suspends && phase == Phase::Connected {
+        login
+            .suspend(now())
+            .map(|state| Arc::new(zeroize::Zeroizing::new(state.as_bytes().to_vec())))
+    } else {
+        None
+    };
+    Shown {
+        phase,
+        code: code.map(|uri| Code(uri.as_str().to_owned())),
+        suspended,
+    }
+}
+
+fn failure_of(failure: &LoginFailure) -> Failure {
+    match failure {
+        LoginFailure::HandshakeFailed
+        | LoginFailure::NotConnected
+        | LoginFailure::VerifyUnavailable => Failure::Unavailable,
+        LoginFailure::Refused { .. } => Failure::ServiceRefused,
+        LoginFailure::Clock => Failure::Clock,
+        LoginFailure::NotVerified | LoginFailure::ForeignResult | LoginFailure::Disagreement => {
+            Failure::NotVerified
+        }
+        LoginFailure::ReplayMemory | LoginFailure::Entropy => Failure::Site,
+        _ => Failure::Protocol,
+    }
+}
+
+fn no_entropy() -> Refusal {
+    tracing::error!(name: "keylockr.entropy", "the system gives no random numbers");
+    Refusal::CannotTell
+}
+
+/// A name for this process in leases.
+pub(crate) fn process_name() -> String {
+    // Without random numbers nothing can be started either.
+    random::<8>().map(|bytes| hex(&bytes)).unwrap_or_default()
+}

@@ -1,0 +1,152 @@
+//! Sessions: who is signed in, for how long, and how that ends.
+
+use std::{sync::Arc, time::Duration};
+
+use keylockr_proto::{AppId, Revision, SafeId, SignPublic, VerifyRequest};
+
+use crate::{
+    checks::Verdict,
+    limits::{OVERDUE_WAIT, RECHECK_WAIT},
+    moment::Moment,
+    policy::{self, Access, Freshness},
+    record::SessionRecord,
+    refusal::Refusal,
+    session::HttpSession,
+    shared::Shared,
+    store::Revoked,
+    user::User,
+};
+
+impl Shared {
+    /// Who is signed in, if the session's record, the policy and KeyLockr all say so.
+    pub(crate) async fn resolve<S: HttpSession>(
+        self: &Arc<Self>,
+        session: &S,
+    ) -> Result<Option<User>, Refusal> {
+        let Some(mut record) = self.read_session(session).await? else {
+            return Ok(None);
+        };
+        let revoked = self
+            .revoked
+            .look_up(&record)
+            .await
+            .map_err(|_| Refusal::StoreUnavailable)?;
+        let now = self.now();
+        let (mut touch, freshness) =
+            match policy::admit(Some(&record), now, &revoked, &self.session) {
+                Access::Anonymous => return Ok(None),
+                Access::Expired => return Ok(self.end_session(session, &record, "over").await),
+                Access::Granted { touch, freshness } => (touch, freshness),
+            };
+        let link_is_up = self.connections.seen(&record, now);
+        if freshness != Freshness::Fresh {
+            match self.check(&record, freshness, link_is_up, now).await {
+                Some((Verdict::Valid, at)) => {
+                    record.checked_at = record.checked_at.max(at);
+                    touch = true;
+                }
+                Some((Verdict::Invalid, _)) => {
+                    self.connection_is_gone(record.app_id.clone(), "not valid any more")
+                        .await;
+                    return Ok(self.end_session(session, &record, "revoked").await);
+                }
+                Some((Verdict::Failed, _)) if freshness == Freshness::Overdue => {
+                    return Ok(self
+                        .end_session(session, &record, "not checked in time")
+                        .await);
+                }
+                None if freshness == Freshness::Overdue => {
+                    return Err(Refusal::ServiceUnavailable { retry_after: 5 });
+                }
+                // Neither a yes nor a no: the session goes on until the grace is over.
+                Some((Verdict::Failed, _)) | None => {}
+            }
+        }
+        if touch {
+            record.seen_at = record.seen_at.max(now);
+            self.session_gate
+                .pass(session.write(&record))
+                .await
+                .map_err(|_| Refusal::StoreUnavailable)?;
+        }
+        Ok(Some(User::new(record)))
+    }
+
+    pub(crate) async fn read_session<S: HttpSession>(
+        &self,
+        session: &S,
+    ) -> Result<Option<SessionRecord>, Refusal> {
+        self.session_gate
+            .pass(session.read())
+            .await
+            .map_err(|_| Refusal::StoreUnavailable)
+    }
+
+    /// Whether KeyLockr still vouches for the connection, as far as it says so in time.
+    async fn check(
+        self: &Arc<Self>,
+        record: &SessionRecord,
+        freshness: Freshness,
+        link_is_up: bool,
+        now: Moment,
+    ) -> Option<(Verdict, Moment)> {
+        if link_is_up {
+            return Some((Verdict::Valid, now));
+        }
+        let Some(request) = self.verify_request(record) else {
+            // A record that names no connection cannot be vouched for.
+            return Some((Verdict::Invalid, now));
+        };
+        let mut check = self.checks.join(&record.app_id, now, self.session.recheck);
+        if let Some(task) = check.task.take() {
+            let shared = Arc::clone(self);
+            self.tasks.spawn(async move {
+                let outcome = shared.client.verify(&request).await;
+                let verdict = Verdict::from(&outcome);
+                tracing::debug!(name: "keylockr.connection.checked", ?verdict, "checked");
+                task.tell(verdict, shared.now());
+            });
+        }
+        let at_most: Duration = match freshness {
+            Freshness::Overdue => OVERDUE_WAIT,
+            Freshness::Fresh | Freshness::Due => RECHECK_WAIT,
+        };
+        check.verdict(at_most).await
+    }
+
+    fn verify_request(&self, record: &SessionRecord) -> Option<VerifyRequest> {
+        // The ids were judged by their own revision when they came; here they only travel back.
+        let (family, revision) = (self.service.family(), Revision::One);
+        Some(VerifyRequest {
+            service: self.service.clone(),
+            app_id: AppId::parse(family, revision, &record.app_id).ok()?,
+            safe_id: SafeId::parse(family, revision, &record.safe_id).ok()?,
+            sign: SignPublic::from_base64(&record.sign_pk).ok()?,
+        })
+    }
+
+    /// Removes what is over from the session store, as far as that answers; over it is either way.
+    async fn end_session<S: HttpSession>(
+        self: &Arc<Self>,
+        session: &S,
+        record: &SessionRecord,
+        why: &'static str,
+    ) -> Option<User> {
+        tracing::info!(name: "keylockr.session.ended", safe_id = record.safe_id, why, "ended");
+        self.leave_connection(record, false);
+        if self.session_gate.pass(session.sign_out()).await.is_err() {
+            tracing::warn!(
+                name: "keylockr.session.not_removed",
+                "a session that is over could not be removed from its store"
+            );
+        }
+        None
+    }
+
+    /// Ends a session for good: whoever still holds its id, or writes its record back, has nothing.
+    pub(crate) async fn revoke_session(&self, record: &SessionRecord) {
+        let session = Revoked::Session(record.handle.clone());
+        // What the store missed holds in this process; the session's own store knows better anyway.
+        let _ = self.revoked.revoke(session, self.now()).await;
+    }
+}

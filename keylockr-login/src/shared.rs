@@ -1,0 +1,93 @@
+//! What all clones of a [`KeyLockr`](crate::KeyLockr) share.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, Once},
+    time::Duration,
+};
+
+use keylockr_client::{CancellationToken, Client, proto::login::VerifyPolicy};
+use keylockr_proto::{DisplayName, Service};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    admit::AnyAdmit,
+    binding::AttemptId,
+    builder::Restyle,
+    checks::Checks,
+    connections::{Connections, Handover},
+    key_policy::KeySource,
+    limiter::{Household, Limiter},
+    limits::Limits,
+    moment::{Axis, Moment},
+    origin::Site,
+    page::Compiled,
+    policy::SessionPolicy,
+    proxies::Proxy,
+    revoked::RevokedList,
+    sealed::SealKeys,
+    store::{Attempts, Gate},
+    streams::Streams,
+};
+
+/// Names the place of an address for the phone.
+pub(crate) type Place = Arc<dyn Fn(IpAddr) -> Option<String> + Send + Sync>;
+
+/// Settings, stores and everything that runs.
+pub(crate) struct Shared {
+    // Settings.
+    pub(crate) service: Service,
+    pub(crate) verify: VerifyPolicy,
+    pub(crate) site_title: String,
+    /// The site's title as a name for the phone, when nothing longer fits.
+    pub(crate) plain_name: DisplayName,
+    pub(crate) mount: String,
+    pub(crate) site: Site,
+    pub(crate) attempt_life: Duration,
+    pub(crate) limits: Limits,
+    pub(crate) proxies: Vec<Proxy>,
+    pub(crate) session: SessionPolicy,
+    pub(crate) keys: KeySource,
+    pub(crate) admit: Arc<dyn AnyAdmit>,
+    pub(crate) keeps_connections: bool,
+    pub(crate) deletes_connections: bool,
+    pub(crate) carry_over: Vec<String>,
+    pub(crate) restyle: Option<Restyle>,
+    pub(crate) place: Option<Place>,
+    pub(crate) page: Compiled,
+
+    // What it works with.
+    pub(crate) client: Client,
+    pub(crate) axis: Axis,
+    pub(crate) seal: SealKeys,
+    pub(crate) process: String,
+    pub(crate) attempts: Attempts,
+    pub(crate) revoked: RevokedList,
+    pub(crate) session_gate: Gate,
+
+    // What runs.
+    pub(crate) starts: Limiter<Household>,
+    pub(crate) polls: Limiter<AttemptId>,
+    pub(crate) streams: Streams,
+    pub(crate) handovers: Mutex<HashMap<AttemptId, Handover>>,
+    pub(crate) connections: Connections,
+    pub(crate) checks: Checks,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+    pub(crate) warn_no_address: Once,
+    pub(crate) warn_no_origin: Once,
+}
+
+impl Shared {
+    pub(crate) fn now(&self) -> Moment {
+        self.axis.at(self.client.now())
+    }
+}
+
+/// The last clone is gone: nothing may run on unseen.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}

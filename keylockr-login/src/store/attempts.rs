@@ -1,0 +1,118 @@
+//! Attempts behind their gate: bounded access, and changes by compare-and-set.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{AttemptStore, Gate, Inserted, Replaced, StoreUnavailable};
+use crate::{
+    attempt::AttemptRecord,
+    binding::{AttemptId, BrowserHash},
+    limits::STORE_WAIT,
+    moment::Moment,
+};
+
+/// How often a change is tried against others that are faster.
+const TRIES: usize = 64;
+
+/// The attempts of the site.
+#[derive(Clone)]
+pub(crate) struct Attempts {
+    store: Arc<dyn AttemptStore>,
+    gate: Arc<Gate>,
+}
+
+/// What a step decides about a record.
+pub(crate) enum Change<T> {
+    /// It stays as it is.
+    Keep(T),
+    /// It is to be stored as the step left it.
+    Store(T),
+}
+
+impl Attempts {
+    pub(crate) fn new(store: Arc<dyn AttemptStore>) -> Self {
+        Self {
+            store,
+            gate: Arc::default(),
+        }
+    }
+
+    pub(crate) fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
+    pub(crate) async fn insert(
+        &self,
+        record: AttemptRecord,
+        most: usize,
+        now: Moment,
+    ) -> Result<Inserted, StoreUnavailable> {
+        self.gate.pass(self.store.insert(record, most, now)).await
+    }
+
+    /// The attempt, ended if its time is over.
+    pub(crate) async fn load(
+        &self,
+        id: &AttemptId,
+        now: Moment,
+    ) -> Result<Option<AttemptRecord>, StoreUnavailable> {
+        let record = self.gate.pass(self.store.load(id)).await?;
+        Ok(record.and_then(|record| at(record, now)))
+    }
+
+    /// The attempts of a browser, oldest first, ended where their time is over.
+    pub(crate) async fn of_browser(
+        &self,
+        browser: &BrowserHash,
+        now: Moment,
+    ) -> Result<Vec<AttemptRecord>, StoreUnavailable> {
+        let records = self.gate.pass(self.store.of_browser(browser)).await?;
+        Ok(records
+            .into_iter()
+            .filter_map(|record| at(record, now))
+            .collect())
+    }
+
+    /// Waits until the attempt is another than the one `seen`, at most so long.
+    pub(crate) async fn changed(
+        &self,
+        id: &AttemptId,
+        seen: u64,
+        at_most: Duration,
+    ) -> Result<Option<AttemptRecord>, StoreUnavailable> {
+        let patience = at_most.saturating_add(STORE_WAIT);
+        self.gate
+            .wait(self.store.changed(id, seen, at_most), patience)
+            .await
+    }
+
+    /// Lets `step` decide about the attempt until nobody interferes. `None`: there is none.
+    pub(crate) async fn change<T>(
+        &self,
+        id: &AttemptId,
+        mut step: impl FnMut(&mut AttemptRecord) -> Change<T>,
+    ) -> Result<Option<T>, StoreUnavailable> {
+        for _ in 0..TRIES {
+            let Some(mut record) = self.gate.pass(self.store.load(id)).await? else {
+                return Ok(None);
+            };
+            match step(&mut record) {
+                Change::Keep(value) => return Ok(Some(value)),
+                Change::Store(value) => match self.gate.pass(self.store.replace(record)).await? {
+                    Replaced::Yes => return Ok(Some(value)),
+                    Replaced::Conflict => {}
+                },
+            }
+        }
+        Err(StoreUnavailable)
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), StoreUnavailable> {
+        self.gate.pass(self.store.ping()).await
+    }
+}
+
+/// The record as it reads at `now`; nothing when it is to be forgotten.
+fn at(mut record: AttemptRecord, now: Moment) -> Option<AttemptRecord> {
+    record.expire(now);
+    (now < record.forget_at()).then_some(record)
+}

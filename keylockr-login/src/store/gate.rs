@@ -1,0 +1,127 @@
+//! Bounded waits on a store, and not everybody waiting for one that is down.
+
+use std::{
+    future::Future,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    time::Duration,
+};
+
+use super::StoreUnavailable;
+use crate::limits::STORE_WAIT;
+
+/// After this many failures in a row one request at a time tries the store; the others are told at
+/// once.
+const STRIKES: u32 = 3;
+
+/// The way to one store.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    failures: AtomicU32,
+    probing: AtomicBool,
+}
+
+impl Gate {
+    /// Awaits an access of the store for a second at most.
+    pub(crate) async fn pass<T, E>(
+        &self,
+        access: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, StoreUnavailable> {
+        self.wait(access, STORE_WAIT).await
+    }
+
+    /// The same for an access that waits on purpose.
+    pub(crate) async fn wait<T, E>(
+        &self,
+        access: impl Future<Output = Result<T, E>>,
+        at_most: Duration,
+    ) -> Result<T, StoreUnavailable> {
+        let down = self.failures.load(Ordering::Relaxed) >= STRIKES;
+        let _probe = match down.then(|| Probe::begin(&self.probing)) {
+            None => None,
+            Some(Some(probe)) => Some(probe),
+            Some(None) => return Err(StoreUnavailable),
+        };
+        match tokio::time::timeout(at_most, access).await {
+            Ok(Ok(value)) => {
+                self.failures.store(0, Ordering::Relaxed);
+                Ok(value)
+            }
+            Ok(Err(_)) | Err(_) => {
+                // Saturating: an overflow would open the gate again.
+                let _ =
+                    self.failures
+                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |failures| {
+                            failures.checked_add(1)
+                        });
+                Err(StoreUnavailable)
+            }
+        }
+    }
+}
+
+/// The right to try; also given back when the request is dropped half-way.
+struct Probe<'a>(&'a AtomicBool);
+
+impl<'a> Probe<'a> {
+    fn begin(probing: &'a AtomicBool) -> Option<Self> {
+        (!probing.swap(true, Ordering::Acquire)).then_some(Self(probing))
+    }
+}
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    type Access = Result<u8, ()>;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hanging_store_costs_a_second_and_then_only_one_request_at_a_time() {
+        let gate = Gate::default();
+        for _ in 0..STRIKES {
+            let hangs = gate.pass(pending::<Access>());
+            assert_eq!(hangs.await, Err(StoreUnavailable));
+        }
+        let mut probe = Box::pin(gate.pass(pending::<Access>()));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(Future::poll(probe.as_mut(), &mut context).is_pending());
+        assert_eq!(
+            gate.pass(ready(Access::Ok(1))).await,
+            Err(StoreUnavailable),
+            "told at once"
+        );
+        drop(probe);
+        assert_eq!(
+            gate.pass(ready(Access::Ok(1))).await,
+            Ok(1),
+            "the next one tries"
+        );
+        let first = gate.pass(pending::<Access>());
+        let second = gate.pass(ready(Access::Ok(2)));
+        let (first, second) = tokio::join!(first, second);
+        assert_eq!(
+            (first, second),
+            (Err(StoreUnavailable), Ok(2)),
+            "open again for all"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_error_of_the_store_is_unavailability() {
+        let gate = Gate::default();
+        for _ in 0..10 {
+            assert_eq!(
+                gate.pass(ready(Access::Err(()))).await,
+                Err(StoreUnavailable)
+            );
+        }
+        assert_eq!(gate.pass(ready(Access::Ok(3))).await, Ok(3));
+    }
+}

@@ -1,0 +1,122 @@
+//! Where attempts and revocations are kept: traits for stores that processes share, and the bounded
+//! defaults in memory.
+
+mod attempts;
+mod gate;
+mod memory;
+mod revocations;
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+pub(crate) use self::{
+    attempts::{Attempts, Change},
+    gate::Gate,
+};
+pub use self::{memory::MemoryAttempts, revocations::MemoryRevocations};
+use crate::{
+    attempt::AttemptRecord,
+    binding::{AttemptId, BrowserHash},
+    moment::Moment,
+    policy::Revocations,
+};
+
+/// What the methods of the store traits return.
+pub type StoreFuture<'a, T> =
+    Pin<Box<dyn Future<Output = Result<T, StoreUnavailable>> + Send + 'a>>;
+
+/// A store could not be asked, or could not write. Nothing follows from it about what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the store does not answer")]
+pub struct StoreUnavailable;
+
+/// Keeps attempts. Several processes may share one.
+///
+/// The caller bounds every wait. An implementation returns what was written before, never an older
+/// version; it may forget a record at [`AttemptRecord::forget_at`], not earlier.
+pub trait AttemptStore: Send + Sync + 'static {
+    /// Whether other processes see the same attempts. If so, running logins are sealed into their
+    /// records and leases are kept up.
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    /// Adds an attempt, unless `most` are live already. The count may be off by a few where
+    /// processes race.
+    fn insert(&self, record: AttemptRecord, most: usize, now: Moment) -> StoreFuture<'_, Inserted>;
+
+    /// The attempt with this handle.
+    fn load<'a>(&'a self, id: &'a AttemptId) -> StoreFuture<'a, Option<AttemptRecord>>;
+
+    /// The attempts of one browser, oldest first.
+    fn of_browser<'a>(&'a self, browser: &'a BrowserHash) -> StoreFuture<'a, Vec<AttemptRecord>>;
+
+    /// Stores `record` under the next version, if the stored version is still the one it carries.
+    fn replace(&self, record: AttemptRecord) -> StoreFuture<'_, Replaced>;
+
+    /// The attempt as soon as its version is above `seen`, or as it is after `at_most`.
+    fn changed<'a>(
+        &'a self,
+        id: &'a AttemptId,
+        seen: u64,
+        at_most: Duration,
+    ) -> StoreFuture<'a, Option<AttemptRecord>>;
+
+    /// Up to `most` attempts that nobody runs any more ([`AttemptRecord::is_orphan`]).
+    fn orphans(&self, now: Moment, most: usize) -> StoreFuture<'_, Vec<AttemptId>>;
+
+    /// Whether the store answers.
+    fn ping(&self) -> StoreFuture<'_, ()>;
+}
+
+/// What became of an insertion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// The attempt is in the store.
+    Yes,
+    /// There are as many as there may be.
+    Full,
+}
+
+/// What became of a compare-and-set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// The new record is stored.
+    Yes,
+    /// Somebody else was faster, or the record is gone.
+    Conflict,
+}
+
+/// Keeps what was revoked. Several processes may share one.
+pub trait RevocationStore: Send + Sync + 'static {
+    /// Remembers at least until `keep_until` that this ended at `at`. A later moment replaces an
+    /// earlier one.
+    fn revoke(&self, whom: Revoked, at: Moment, keep_until: Moment) -> StoreFuture<'_, ()>;
+
+    /// What is revoked of these three.
+    fn look_up<'a>(&'a self, sought: Sought<'a>) -> StoreFuture<'a, Revocations>;
+
+    /// Whether the store answers.
+    fn ping(&self) -> StoreFuture<'_, ()>;
+}
+
+/// What can be revoked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Revoked {
+    /// One session, by its handle.
+    Session(String),
+    /// One KeyLockr connection.
+    Connection(String),
+    /// A person, by SafeID.
+    Person(String),
+}
+
+/// What one session has to be looked up under.
+#[derive(Clone, Copy, Debug)]
+pub struct Sought<'a> {
+    /// The session's handle.
+    pub session: &'a str,
+    /// Its connection.
+    pub connection: &'a str,
+    /// The person's SafeID.
+    pub person: &'a str,
+}

@@ -2,20 +2,24 @@
 
 use std::task::{Context, Poll};
 
-use http::Request;
+use http::{Request, Response};
 use keylockr_login::KeyLockr;
 use tower_layer::Layer;
 use tower_service::Service;
 use tower_sessions::Session;
 
-use crate::{handle::Handle, session::TowerSession};
+use crate::{
+    handle::Handle,
+    saved::{KeyLockrFuture, SessionService},
+    session::TowerSession,
+};
 
 /// Puts KeyLockr into every request, inside the session layer that it is given.
 ///
 /// `L` is a `tower-sessions` 0.14 layer over any store. It is *composed*, not stacked beside:
 /// there is no order to get wrong, and no second session layer is to be added. Nothing touches the
-/// store until a guard, an extractor or a login route asks who is there; the response future is
-/// the session layer's own.
+/// store until a guard, an extractor or a login route asks who is there. A session that could not be
+/// saved is a 503.
 ///
 /// Put it outermost of everything that asks: in axum with `Router::layer`, after the routes.
 #[derive(Clone, Debug)]
@@ -32,13 +36,13 @@ impl<L> KeyLockrLayer<L> {
 }
 
 impl<S, L: Layer<KeyLockrService<S>>> Layer<S> for KeyLockrLayer<L> {
-    type Service = L::Service;
+    type Service = SessionService<L::Service>;
 
-    fn layer(&self, inner: S) -> L::Service {
-        self.sessions.layer(KeyLockrService {
+    fn layer(&self, inner: S) -> Self::Service {
+        SessionService::new(self.sessions.layer(KeyLockrService {
             inner,
             keylockr: self.keylockr.clone(),
-        })
+        }))
     }
 }
 
@@ -49,19 +53,19 @@ pub struct KeyLockrService<S> {
     keylockr: KeyLockr,
 }
 
-impl<S, B> Service<Request<B>> for KeyLockrService<S>
+impl<S, A, B> Service<Request<A>> for KeyLockrService<S>
 where
-    S: Service<Request<B>>,
+    S: Service<Request<A>, Response = Response<B>>,
 {
-    type Response = S::Response;
+    type Response = Response<B>;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = KeyLockrFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> S::Future {
+    fn call(&mut self, mut request: Request<A>) -> Self::Future {
         let session = request
             .extensions()
             .get::<Session>()
@@ -69,6 +73,6 @@ where
             .map(TowerSession::new);
         let handle = Handle::new(self.keylockr.clone(), session);
         request.extensions_mut().insert(handle);
-        self.inner.call(request)
+        KeyLockrFuture::new(self.inner.call(request))
     }
 }

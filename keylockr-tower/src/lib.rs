@@ -205,6 +205,7 @@ mod rejection;
 mod request;
 #[cfg(feature = "axum")]
 mod routes;
+mod saved;
 mod service;
 mod session;
 mod user;
@@ -218,6 +219,7 @@ pub use self::{
     layer::{KeyLockrLayer, KeyLockrService},
     rejection::{AccountType, LayerMissing, Refused, UserRejection},
     request::Peer,
+    saved::{KeyLockrFuture, SessionFuture, SessionService},
     service::{RoutesFuture, RoutesService, service},
     user::{Account, User, resolve, resolve_account},
 };
@@ -225,6 +227,6 @@ pub use self::{
 pub use keylockr_login;
 pub use keylockr_login::{
     AccountUnavailable, Admit, Answer, AnswerBody, ConfigError, Family, KeyLockr, KeyLockrBuilder,
-    Limits, NotAdmitted, Principal, Proxy, Refusal, ReturnTo, Route, SessionPolicy, SignIn,
-    StartError, Unready,
+    KeyPolicy, Limits, NotAdmitted, Page, Principal, Proxy, Refusal, ReturnTo, Route, SealKey,
+    SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready,
 };

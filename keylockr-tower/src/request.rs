@@ -199,7 +199,12 @@ mod tests {
             ("/auth/start?next=/", "/start?next=/", "/auth", "/start"),
             ("/auth", "/", "/auth", "/"),
             ("/auth/", "/", "/auth", "/"),
-            ("/t/acme/login/status", "/status", "/t/acme/login", "/status"),
+            (
+                "/t/acme/login/status",
+                "/status",
+                "/t/acme/login",
+                "/status",
+            ),
             // Not nested: the router's own original is the path itself.
             ("/login/events", "/login/events", "/login", "/events"),
         ] {
@@ -230,10 +235,10 @@ mod tests {
     async fn a_body_is_read_up_to_its_limit() {
         assert_eq!(body(Empty::<Bytes>::new()).await.unwrap(), "");
         let full = vec![b'a'; MAX_BODY];
-        assert_eq!(body(Full::from(full.clone())).await.unwrap(), full);
+        assert_eq!(body(Full::<Bytes>::from(full.clone())).await.unwrap(), full);
         let more = vec![b'a'; MAX_BODY + 1];
         assert_eq!(
-            body(Full::from(more)).await.unwrap_err(),
+            body(Full::<Bytes>::from(more)).await.unwrap_err(),
             BodyError::TooLarge
         );
     }

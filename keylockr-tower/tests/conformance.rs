@@ -1,14 +1,18 @@
 //! The emulator's suite over axum.
+#![cfg(all(feature = "axum", feature = "net"))]
 #![allow(
     clippy::expect_used,
     reason = "the application of a test may fail loudly"
 )]
 
+#[path = "store/attempts.rs"]
+mod attempts;
 mod store;
 
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
 };
 
 use axum::{
@@ -30,7 +34,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_sessions::{Session, SessionManagerLayer, cookie::SameSite};
 
-use crate::store::SwitchedStore;
+use crate::{attempts::SwitchedAttempts, store::SwitchedStore};
 
 keylockr_emulator::conformance_suite!(Axum);
 
@@ -91,6 +95,7 @@ fn keylockr(setup: &Setup, origin: &str) -> KeyLockr {
         .public_origin(origin)
         .attempt_life(setup.attempt_life)
         .limits(limits)
+        .attempts(Arc::new(SwitchedAttempts::new(setup.attempt_store.clone())))
         .trusted_proxies(setup.trusted_proxies.iter().copied())
         .session(
             SessionPolicy::default()
@@ -149,9 +154,7 @@ async fn remember(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn remembered(
-    session: Session,
-) -> Result<Json<BTreeMap<&'static str, String>>, StatusCode> {
+async fn remembered(session: Session) -> Result<Json<BTreeMap<&'static str, String>>, StatusCode> {
     let mut entries = BTreeMap::new();
     for name in REMEMBERED {
         let text = session

@@ -28,10 +28,7 @@ struct Site {
     app: Router,
 }
 
-async fn site(
-    configure: impl FnOnce(KeyLockrBuilder) -> KeyLockrBuilder,
-    app: Router,
-) -> Site {
+async fn site(configure: impl FnOnce(KeyLockrBuilder) -> KeyLockrBuilder, app: Router) -> Site {
     let emulator = Emulator::start().await.unwrap();
     let builder = KeyLockr::builder("demo", "Site")
         .api(emulator.api())
@@ -123,7 +120,11 @@ async fn the_store_is_read_once_a_request() {
         browser.get("/many").await.status,
         StatusCode::SERVICE_UNAVAILABLE
     );
-    assert_eq!(site.store.reads(), 1, "nor is a store that failed asked again");
+    assert_eq!(
+        site.store.reads(),
+        1,
+        "nor is a store that failed asked again"
+    );
 }
 
 /// The application's own user.
@@ -235,13 +236,11 @@ async fn without_the_layer_handlers_are_not_reached() {
 
 #[tokio::test]
 async fn refusals_are_restyled_in_one_place() {
-    let app = Router::new()
-        .route("/extracted", get(whoami))
-        .merge(
-            Router::new()
-                .route("/guarded", get(|| async {}))
-                .route_layer(RequireUser::unauthorized()),
-        );
+    let app = Router::new().route("/extracted", get(whoami)).merge(
+        Router::new()
+            .route("/guarded", get(|| async {}))
+            .route_layer(RequireUser::unauthorized()),
+    );
     let restyle = |refusal: &Refusal, wants_page: bool| match (refusal, wants_page) {
         (Refusal::SignedOut, false) => Some(Answer::with_body(
             401,

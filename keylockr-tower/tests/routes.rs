@@ -47,7 +47,9 @@ async fn any_mount_works() {
         ("", ""),
     ] {
         let mut browser = Browser::new(under(&emulator, nested, 0));
-        let page = browser.page(if mount.is_empty() { "/" } else { mount }).await;
+        let page = browser
+            .page(if mount.is_empty() { "/" } else { mount })
+            .await;
         assert_eq!(page.status, StatusCode::OK, "{mount}");
         assert!(
             page.text.contains(&format!("\"{mount}/page.css")),
@@ -90,7 +92,12 @@ async fn other_methods_are_refused_with_those_allowed() {
 async fn a_head_is_a_get_without_its_body() {
     let emulator = Emulator::start().await.unwrap();
     let mut browser = Browser::new(under(&emulator, "/login", 0));
-    for path in ["/login/page.css", "/login/status", "/login/events", "/login"] {
+    for path in [
+        "/login/page.css",
+        "/login/status",
+        "/login/events",
+        "/login",
+    ] {
         let head = browser.send(Request::head(path), "").await;
         assert_eq!(head.status, StatusCode::OK, "{path}");
         assert_eq!(head.text, "", "{path}");

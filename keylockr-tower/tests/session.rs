@@ -48,7 +48,10 @@ async fn site() -> Site {
         .unwrap();
     let store = SwitchedStore::default();
     let app = Router::new()
-        .route("/me", get(|user: User| async move { user.safe_id().to_owned() }))
+        .route(
+            "/me",
+            get(|user: User| async move { user.safe_id().to_owned() }),
+        )
         .route("/remember", get(remember))
         .route("/remembered", get(remembered))
         .route(
@@ -153,4 +156,36 @@ async fn a_record_in_a_foreign_format_is_nobodys() {
     assert_eq!(browser.get("/me").await.status, StatusCode::OK);
     browser.get("/forge").await;
     assert_eq!(browser.get("/me").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_saved_is_a_503() {
+    let emulator = Emulator::start().await.unwrap();
+    let keylockr = KeyLockr::builder("demo", "Site")
+        .api(emulator.api())
+        .public_origin(ORIGIN)
+        .build()
+        .unwrap();
+    let store = SwitchedStore::default();
+    let app = Router::new()
+        .route("/remember", get(remember))
+        .route(
+            "/broken",
+            get(|| async { StatusCode::INTERNAL_SERVER_ERROR }),
+        )
+        .layer(KeyLockrLayer::new(
+            keylockr,
+            SessionManagerLayer::new(store.clone()),
+        ));
+    let mut browser = Browser::new(app);
+    store.switch().set(StoreState::ReadOnly);
+    let reply = browser.get("/remember").await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(reply.headers.contains_key("retry-after"));
+    let reply = browser.get("/broken").await;
+    assert_eq!(
+        reply.status,
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "the application's own failures stay its own"
+    );
 }

@@ -174,7 +174,7 @@ async fn me(user: User) -> impl IntoResponse {
     (
         [(header::CACHE_CONTROL, "no-store")],
         Json(json!({
-            "safe_id": user.safe_id().as_str(),
+            "safe_id": user.safe_id(),
             "nickname": user.nickname(),
             "signed_in_at": user.signed_in_at().as_secs(),
         })),

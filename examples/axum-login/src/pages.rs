@@ -42,7 +42,7 @@ pub(crate) fn home(user: Option<&User>, phone: Option<&str>) -> Response {
                 &[
                     ("site", SITE),
                     ("name", user.nickname().unwrap_or("stranger")),
-                    ("safe_id", user.safe_id().as_str()),
+                    ("safe_id", user.safe_id()),
                     ("since", &moment(user.signed_in_at().as_secs())),
                 ],
             ),
@@ -56,7 +56,7 @@ pub(crate) fn private(user: &User) -> Response {
         "Members only",
         &fill(
             include_str!("../../assets/private.html"),
-            &[("site", SITE), ("safe_id", user.safe_id().as_str())],
+            &[("site", SITE), ("safe_id", user.safe_id())],
         ),
     )
 }

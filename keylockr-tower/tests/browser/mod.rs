@@ -39,7 +39,9 @@ impl Reply {
     }
 
     pub fn header(&self, name: header::HeaderName) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 }
 
@@ -125,7 +127,11 @@ where
             .expect("an approval");
         let events = started["events"].as_str().unwrap().to_owned();
         let events = self.get(&events).await; // ends with the final status
-        assert!(events.text.contains(r#""status":"done""#), "{}", events.text);
+        assert!(
+            events.text.contains(r#""status":"done""#),
+            "{}",
+            events.text
+        );
         attempt
     }
 

@@ -1,0 +1,115 @@
+//! Tells a session that could not be saved from an application that failed.
+//!
+//! The session layer writes a changed session after the handler has answered. Where the store fails
+//! it throws that answer away and makes an empty 500 of its own. A store that is down is a 503, so
+//! the service inside marks the 500s that are the application's, and the one outside turns the
+//! others round. Nothing happens to any other response.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{HeaderValue, Request, Response, StatusCode, header::RETRY_AFTER};
+use keylockr_login::Refusal;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+/// Stands on a 500 that came from within.
+#[derive(Clone, Copy, Debug)]
+struct Answered;
+
+pin_project! {
+    /// The future of a [`KeyLockrService`](crate::KeyLockrService).
+    #[derive(Debug)]
+    pub struct KeyLockrFuture<F> {
+        #[pin]
+        inner: F,
+    }
+}
+
+impl<F> KeyLockrFuture<F> {
+    pub(crate) fn new(inner: F) -> Self {
+        Self { inner }
+    }
+}
+
+impl<F, B, E> Future for KeyLockrFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut response = ready!(self.project().inner.poll(cx))?;
+        if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+            response.extensions_mut().insert(Answered);
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// The service of a [`KeyLockrLayer`](crate::KeyLockrLayer): the session layer's, with 503 for a
+/// session that could not be saved.
+#[derive(Clone, Debug)]
+pub struct SessionService<S> {
+    sessions: S,
+}
+
+impl<S> SessionService<S> {
+    pub(crate) fn new(sessions: S) -> Self {
+        Self { sessions }
+    }
+}
+
+impl<S, A, B> Service<Request<A>> for SessionService<S>
+where
+    S: Service<Request<A>, Response = Response<B>>,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = SessionFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.sessions.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<A>) -> Self::Future {
+        SessionFuture {
+            inner: self.sessions.call(request),
+        }
+    }
+}
+
+pin_project! {
+    /// The future of a [`SessionService`].
+    #[derive(Debug)]
+    pub struct SessionFuture<F> {
+        #[pin]
+        inner: F,
+    }
+}
+
+impl<F, B, E> Future for SessionFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut response = ready!(self.project().inner.poll(cx))?;
+        if response.status() == StatusCode::INTERNAL_SERVER_ERROR
+            && response.extensions_mut().remove::<Answered>().is_none()
+        {
+            let refusal = Refusal::StoreUnavailable;
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            if let Some(seconds) = refusal.retry_after() {
+                let seconds = HeaderValue::from(seconds);
+                response.headers_mut().insert(RETRY_AFTER, seconds);
+            }
+            response.extensions_mut().insert(refusal);
+        }
+        Poll::Ready(Ok(response))
+    }
+}

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use keylockr_client::proto::login::{Login, LoginConfig, LoginEnd, Progress};
+use keylockr_client::proto::login::{Authorized, Login, LoginConfig, LoginEnd, Progress};
 use keylockr_client::proto::{
     AppTag, ClientKeys, DisplayName, KeyLifetime, Revision, Service, SvcId,
 };
@@ -23,16 +23,24 @@ const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub struct InProcess {
     emulator: Arc<Emulator>,
     /// Requests by path and sockets as `/ws`, in order.
-    pub asked: Mutex<Vec<String>>,
+    asked: Mutex<Vec<String>>,
     /// Sockets that are open now.
-    pub open: Arc<AtomicUsize>,
-    /// Codes that the client closed with.
-    pub closed: Arc<Mutex<Vec<u16>>>,
+    open: Arc<AtomicUsize>,
+    closed: Arc<Mutex<Vec<u16>>>,
 }
 
 impl InProcess {
     pub fn count(&self, path: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|asked| asked.as_str() == path).count()
+    }
+
+    /// Codes the client closed with, in order.
+    pub fn closed(&self) -> Vec<u16> {
+        self.closed.lock().unwrap().clone()
+    }
+
+    pub fn open_now(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
     }
 
     fn note(&self, path: &str) {
@@ -157,6 +165,17 @@ impl World {
         Arc::new(ClientKeys::generate(&mut self.client.entropy(), lifetime).unwrap())
     }
 
+    /// Waits until every socket is closed, as it is soon after a login has ended.
+    pub async fn settled(&self) {
+        for _ in 0..100 {
+            if self.wire.open_now() == 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("a socket stays open");
+    }
+
     /// Starts a login with fresh keys.
     pub fn start(&self, config: LoginConfig) -> Running {
         self.start_with(config, self.keys(KeyLifetime::Fresh))
@@ -217,4 +236,11 @@ pub fn seed(svc_id: &str, app_tag: Option<&str>) -> LoginConfig {
 pub fn appdata(app_tag: &str, app_data: bool, minimum: Revision) -> LoginConfig {
     let app_tag = AppTag::parse(app_tag).unwrap();
     LoginConfig::new(Service::AppData { app_tag, app_data, minimum }, name())
+}
+
+pub fn done(end: LoginEnd) -> Box<Authorized> {
+    match end {
+        LoginEnd::Done(who) => who,
+        other => panic!("not signed in: {other:?}"),
+    }
 }

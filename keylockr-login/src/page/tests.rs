@@ -399,3 +399,69 @@ fn no_text_of_the_files_runs_over_lines() {
         assert!(!line.ends_with('\\'), "{line}");
     }
 }
+
+/// The built-in colours of one scheme.
+fn colours(css: &str) -> std::collections::BTreeMap<&str, [f64; 3]> {
+    let channel = |hex: &str| f64::from(u8::from_str_radix(hex, 16).unwrap()) / 255.0;
+    css.split(";")
+        .filter_map(|line| line.trim().strip_prefix("--kl-")?.split_once(": #"))
+        .map(|(name, hex)| {
+            let hex = hex.trim();
+            let long = if hex.len() == 3 {
+                hex.chars().flat_map(|c| [c, c]).collect()
+            } else {
+                hex.to_owned()
+            };
+            (
+                name,
+                [
+                    channel(&long[0..2]),
+                    channel(&long[2..4]),
+                    channel(&long[4..6]),
+                ],
+            )
+        })
+        .collect()
+}
+
+/// WCAG 2, relative luminance and contrast.
+fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
+    let luminance = |colour: [f64; 3]| {
+        let linear = colour.map(|c| {
+            if c <= 0.040_45 {
+                c / 12.92
+            } else {
+                ((c + 0.055) / 1.055).powf(2.4)
+            }
+        });
+        0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    };
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+#[test]
+fn the_built_in_colours_meet_aa() {
+    let (_, light) = STYLE.split_once(":root {").unwrap();
+    let (light, rest) = light.split_once('}').unwrap();
+    let (_, dark) = rest.split_once(":root {").unwrap();
+    let (dark, _) = dark.split_once('}').unwrap();
+    for (scheme, css) in [("light", light), ("dark", dark)] {
+        let colours = colours(css);
+        for (ink, paper, least) in [
+            ("text", "card", 4.5),
+            ("muted", "card", 4.5),
+            ("muted", "quiet", 4.5),
+            ("accent", "card", 4.5),
+            ("on-accent", "accent", 4.5),
+            ("focus", "card", 3.0),
+            ("focus", "page", 3.0),
+            ("good", "quiet", 3.0),
+            ("bad", "quiet", 3.0),
+            ("accent", "quiet", 3.0),
+        ] {
+            let ratio = contrast(colours[ink], colours[paper]);
+            assert!(ratio >= least, "{scheme}: {ink} on {paper} is {ratio:.2}");
+        }
+    }
+}

@@ -35,6 +35,8 @@ use socket::{Due, Socket};
 const CLOSE_SUPERSEDED: u16 = 4409;
 /// K 5.7: the service could not accept a frame of ours.
 pub(crate) const CLOSE_POLICY: u16 = 1008;
+/// RFC 6455: the peer sent what nobody can read.
+const CLOSE_PROTOCOL: u16 = 1002;
 /// RFC 6455: a message too big to process.
 const CLOSE_TOO_BIG: u16 = 1009;
 /// RFC 6455: done.
@@ -65,6 +67,10 @@ pub(crate) struct LineLimits {
 
 /// What the driver reports about the connection.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, on the stack; boxing would cost every driver a word"
+)]
 pub(crate) enum LineInput<'a> {
     SocketOpened,
     SocketRefused,
@@ -231,8 +237,8 @@ impl Line {
     pub(crate) fn reconnect(&mut self, now: Now, code: u16, entropy: &mut dyn Entropy) {
         if self.socket.is_open() {
             self.outputs.push_back(LineOutput::Close { code });
+            self.lost(now, entropy);
         }
-        self.lost(now, entropy);
     }
 
     /// Takes a `connected`. False when this socket was greeted before.
@@ -326,23 +332,23 @@ impl Line {
             LineInput::SocketActivity => self.socket.heard(now.elapsed),
             LineInput::SocketOversized => {
                 if self.socket.is_open() {
-                    self.refuse(now, ErrorKind::Size, Way::Socket);
+                    self.malformed();
                     self.reconnect(now, CLOSE_TOO_BIG, entropy);
                 }
             }
             LineInput::SocketMessage(bytes) => {
                 if self.socket.is_open() {
                     self.socket.heard(now.elapsed);
-                    self.receive(now, bytes, Way::Socket);
+                    self.receive(now, bytes, Way::Socket, entropy);
                 } else {
                     bump(&mut self.counters.dropped);
                 }
             }
-            LineInput::Returned(bytes) => self.receive(now, bytes, Way::Returned),
+            LineInput::Returned(bytes) => self.receive(now, bytes, Way::Returned, entropy),
             LineInput::ServerKeys(server) => self.keys_answered(Some(server)),
             LineInput::ServerKeysUnavailable => self.keys_answered(None),
             LineInput::Clock { synced } => self.clock_answered(now, synced, entropy),
-            LineInput::ReplayVerdict(verdict) => self.verdict(now, verdict),
+            LineInput::ReplayVerdict(verdict) => self.verdict(now, verdict, entropy),
         }
     }
 
@@ -395,17 +401,15 @@ impl Line {
             Some(CLOSE_POLICY) => {
                 // The service could not read us: perhaps it has other keys by now.
                 self.strike();
-                if self.repair.doubt_keys(now.elapsed, ErrorKind::Peer) == KeyDoubt::Ask {
-                    bump(&mut self.counters.key_refetches);
-                    self.outputs.push_back(LineOutput::RefetchKeys);
-                }
+                self.doubt_keys(now, ErrorKind::Peer);
                 self.lost(now, entropy);
             }
             _ => self.lost(now, entropy),
         }
     }
 
-    fn receive(&mut self, now: Now, bytes: &[u8], way: Way) {
+    /// Opens a message that came over the socket or through the browser.
+    fn receive(&mut self, now: Now, bytes: &[u8], way: Way, entropy: &mut dyn Entropy) {
         let Some(channel) = &self.channel else {
             bump(&mut self.counters.dropped);
             return;
@@ -417,51 +421,57 @@ impl Line {
             Receipt::Accepted(arrived) => self.events.push_back(LineEvent::Frame(arrived)),
             Receipt::Ask(hash) => self.outputs.push_back(LineOutput::CheckReplay(hash)),
             Receipt::Held => {}
-            Receipt::Refused(kind, way) => self.refuse(now, kind, way),
+            Receipt::NoRoom => bump(&mut self.counters.dropped),
+            Receipt::Refused(kind, way) => self.refuse(now, kind, way, entropy),
             Receipt::MemoryFull => self.events.push_back(LineEvent::MemoryFull),
         }
     }
 
-    fn verdict(&mut self, now: Now, verdict: ReplayVerdict) {
+    fn verdict(&mut self, now: Now, verdict: ReplayVerdict, entropy: &mut dyn Entropy) {
         let Some(arrived) = self.inbox.take_waiting() else {
             return;
         };
         match verdict {
             ReplayVerdict::Fresh => self.events.push_back(LineEvent::Frame(arrived)),
-            ReplayVerdict::Seen => self.refuse(now, ErrorKind::Replay, arrived.way),
+            ReplayVerdict::Seen => self.refuse(now, ErrorKind::Replay, arrived.way, entropy),
             ReplayVerdict::Unavailable => self.events.push_back(LineEvent::MemoryFull),
         }
         while let Some((bytes, way)) = self.inbox.take_held() {
-            self.receive(now, &bytes, way);
+            self.receive(now, &bytes, way, entropy);
         }
     }
 
-    fn refuse(&mut self, now: Now, kind: ErrorKind, way: Way) {
+    fn refuse(&mut self, now: Now, kind: ErrorKind, way: Way, entropy: &mut dyn Entropy) {
         bump(&mut self.counters.dropped);
-        match kind {
-            ErrorKind::Replay => {
-                bump(&mut self.counters.replayed);
-                return;
-            }
-            ErrorKind::Time => bump(&mut self.counters.untimely),
-            ErrorKind::Seal | ErrorKind::Hash | ErrorKind::Box => {
-                bump(&mut self.counters.unauthentic);
-            }
-            _ => bump(&mut self.counters.malformed),
-        }
-        self.strike();
-        let keys_may_have_changed =
-            matches!(kind, ErrorKind::Seal | ErrorKind::Hash | ErrorKind::Box);
-        // What a browser hands in says nothing about the service.
-        if !keys_may_have_changed || way == Way::Returned {
+        if kind == ErrorKind::Replay {
+            bump(&mut self.counters.replayed);
             return;
         }
+        let unauthentic = matches!(kind, ErrorKind::Seal | ErrorKind::Hash | ErrorKind::Box);
+        bump(match kind {
+            ErrorKind::Time => &mut self.counters.untimely,
+            _ if unauthentic => &mut self.counters.unauthentic,
+            _ => &mut self.counters.malformed,
+        });
+        self.strike();
+        if way == Way::Returned {
+            // What a browser hands in says nothing about the service.
+        } else if unauthentic {
+            self.doubt_keys(now, kind);
+        } else {
+            // It may have been the one that matters, and a new connection is told everything again (K 5.5).
+            self.reconnect(now, CLOSE_PROTOCOL, entropy);
+        }
+    }
+
+    fn doubt_keys(&mut self, now: Now, kind: ErrorKind) {
         match self.repair.doubt_keys(now.elapsed, kind) {
             KeyDoubt::Ask => {
                 bump(&mut self.counters.key_refetches);
                 self.outputs.push_back(LineOutput::RefetchKeys);
             }
             KeyDoubt::Asked => {}
+            KeyDoubt::Stands if kind == ErrorKind::Peer => {}
             KeyDoubt::Stands => self.events.push_back(LineEvent::ErrorStands(kind)),
         }
     }

@@ -205,11 +205,12 @@ impl Login {
         if self.phase.is_over() {
             return None;
         }
+        let waiting = self.waits_for_phone();
         [
-            self.waits_for_phone().then_some(self.expires),
-            self.line.deadline(),
-            self.polling.deadline(),
+            waiting.then_some(self.expires),
+            self.polling.deadline().filter(|_| waiting),
             self.sender_until,
+            self.line.deadline(),
             self.verify.deadline(),
         ]
         .into_iter()

@@ -33,6 +33,8 @@ pub(crate) enum Receipt {
     Ask(KpsHash),
     /// Kept until the verdict on an earlier one.
     Held,
+    /// Dropped: too many are kept already, because the driver reads on without giving a verdict.
+    NoRoom,
     Refused(ErrorKind, Way),
     /// No room to remember it (K 3.8): nothing may be accepted any more.
     MemoryFull,
@@ -76,7 +78,7 @@ impl Inbox {
     ) -> Receipt {
         if matches!(self.memory, Memory::Shared { waiting: Some(_) }) {
             if self.held.len() >= HELD {
-                return Receipt::Refused(ErrorKind::Size, way);
+                return Receipt::NoRoom;
             }
             self.held.push_back((bytes.to_vec(), way));
             return Receipt::Held;

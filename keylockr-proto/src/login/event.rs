@@ -14,6 +14,10 @@ use super::end::LoginEnd;
 /// able to report `Cancel` and `Tick` meanwhile. After `Output::Close`, and after
 /// `Input::SocketClosed` or `Input::SocketFailed`, it reports nothing more of that socket.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, on the stack; boxing would cost every driver a word"
+)]
 pub enum Input<'a> {
     /// The body of a 2xx answer to the handshake.
     HandshakeReply(&'a [u8]),

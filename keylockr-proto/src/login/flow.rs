@@ -103,7 +103,10 @@ impl Login {
             self.authorize(now);
             return true;
         }
-        if let Some(due) = self.polling.due(now.elapsed) {
+        // Once the phone has said yes an answer may still come, but nobody waits for it.
+        if self.waits_for_phone()
+            && let Some(due) = self.polling.due(now.elapsed)
+        {
             match due {
                 PollDue::Ask => self.poll(now, entropy),
                 PollDue::Unanswered => self.line.reconnect(now, CLOSE_AWAY, entropy),
@@ -175,7 +178,10 @@ impl Login {
         match event {
             LineEvent::Frame(arrived) => self.on_frame(now, &arrived, entropy),
             LineEvent::TooManyStrikes => self.fail(LoginFailure::Strikes),
-            LineEvent::Lost if decided => self.line.close(CLOSE_NORMAL),
+            LineEvent::Lost if decided => {
+                self.polling.lost();
+                self.line.close(CLOSE_NORMAL);
+            }
             _ if decided => {}
             LineEvent::GoOnUngreeted => self.on_ready(now),
             LineEvent::Lost => self.polling.lost(),

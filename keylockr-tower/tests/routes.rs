@@ -2,7 +2,6 @@
 #![cfg(all(feature = "axum", feature = "net"))]
 
 mod browser;
-mod store;
 
 use std::{
     convert::Infallible,
@@ -101,6 +100,7 @@ async fn a_head_is_a_get_without_its_body() {
         let head = browser.send(Request::head(path), "").await;
         assert_eq!(head.status, StatusCode::OK, "{path}");
         assert_eq!(head.text, "", "{path}");
+        assert!(emulator.pending().is_empty(), "looking starts nothing");
         let get = browser.get(path).await;
         assert_eq!(
             head.header(header::CONTENT_TYPE),
@@ -108,7 +108,6 @@ async fn a_head_is_a_get_without_its_body() {
             "{path}"
         );
     }
-    assert!(emulator.pending().is_empty(), "looking starts nothing");
 }
 
 /// A body that never ends, or never comes.

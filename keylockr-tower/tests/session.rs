@@ -120,18 +120,22 @@ async fn a_sign_out_ends_the_session_in_the_store() {
 #[tokio::test]
 async fn a_sign_in_that_cannot_be_stored_is_none() {
     let site = site().await;
-    let mut browser = Browser::new(site.app);
-    browser.get("/remember").await;
-    let attempt = browser.approved(&site.emulator, "alice", "/login").await;
     for state in [StoreState::Down, StoreState::ReadOnly, StoreState::Hanging] {
-        site.store.switch().set(state);
+        let mut browser = Browser::new(site.app.clone());
+        browser.get("/remember").await;
         let before = browser.session().unwrap().to_owned();
+        let attempt = browser.approved(&site.emulator, "alice", "/login").await;
+        site.store.switch().set(state);
         let path = format!("/login/finish?attempt={attempt}");
         let reply = browser.post(&path, "").await;
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{state:?}");
-        assert_eq!(browser.session(), Some(&*before), "{state:?}");
         site.store.switch().set(StoreState::Up);
+        assert_eq!(browser.session(), Some(&*before), "{state:?}");
         assert_eq!(browser.get("/me").await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            browser.get("/remembered").await.text,
+            "locale basket forged"
+        );
     }
 }
 

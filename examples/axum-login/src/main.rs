@@ -14,7 +14,11 @@ mod pages;
 mod serve;
 mod settings;
 
-use std::{error::Error, io::Write, process::ExitCode, time::Duration};
+use std::{
+    error::Error,
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
 
 use axum::{
     Json, Router,
@@ -43,6 +47,7 @@ async fn main() -> ExitCode {
                 .unwrap_or_else(|_| "warn,axum_login=info,keylockr_login=info".into()),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let settings = match Settings::from_env() {
         Ok(settings) => settings,
@@ -197,7 +202,8 @@ fn announce(
     api: &str,
 ) -> Result<(), Box<dyn Error>> {
     let api = Url::parse(api)?.origin().ascii_serialization();
-    println!("{}", json!({ "app": here, "phone": phone, "api": api }));
+    let (app, phone_text, api) = (json!(here), json!(phone), json!(api));
+    println!(r#"{{"app":{app},"phone":{phone_text},"api":{api}}}"#);
     println!("\n  Sign in:    {origin}/");
     if let Some(phone) = phone {
         println!("  The phone:  {phone}/  (press Approve there)");

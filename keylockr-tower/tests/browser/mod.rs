@@ -17,28 +17,28 @@ use serde_json::Value;
 use tower::{Service, ServiceExt};
 
 /// Where the sites of these tests are reached.
-pub const ORIGIN: &str = "https://site.example";
+pub(crate) const ORIGIN: &str = "https://site.example";
 
 #[derive(Clone, Debug)]
-pub struct Browser<S> {
-    pub service: S,
-    pub cookies: BTreeMap<String, String>,
+pub(crate) struct Browser<S> {
+    pub(crate) service: S,
+    pub(crate) cookies: BTreeMap<String, String>,
 }
 
 /// A response whose body was read to its end.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).expect("JSON")
     }
 
-    pub fn header(&self, name: header::HeaderName) -> &str {
+    pub(crate) fn header(&self, name: header::HeaderName) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
@@ -50,7 +50,7 @@ where
     S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible> + Clone,
     B: http_body::Body<Data = Bytes, Error: Display> + Unpin,
 {
-    pub fn new(service: S) -> Self {
+    pub(crate) fn new(service: S) -> Self {
         Self {
             service,
             cookies: BTreeMap::new(),
@@ -58,12 +58,12 @@ where
     }
 
     /// The session cookie's value.
-    pub fn session(&self) -> Option<&str> {
+    pub(crate) fn session(&self) -> Option<&str> {
         self.cookies.get("id").map(String::as_str)
     }
 
     /// Sends a request as it is, with the cookies, and keeps the cookies of the answer.
-    pub async fn open(&mut self, request: Builder, body: impl Into<Bytes>) -> Response<B> {
+    pub(crate) async fn open(&mut self, request: Builder, body: impl Into<Bytes>) -> Response<B> {
         let cookies: Vec<_> = self
             .cookies
             .iter()
@@ -85,23 +85,23 @@ where
         response
     }
 
-    pub async fn send(&mut self, request: Builder, body: impl Into<Bytes>) -> Reply {
+    pub(crate) async fn send(&mut self, request: Builder, body: impl Into<Bytes>) -> Reply {
         read(self.open(request, body).await).await
     }
 
     /// A program's GET.
-    pub async fn get(&mut self, path: &str) -> Reply {
+    pub(crate) async fn get(&mut self, path: &str) -> Reply {
         self.send(Request::get(path), "").await
     }
 
     /// A person's GET.
-    pub async fn page(&mut self, path: &str) -> Reply {
+    pub(crate) async fn page(&mut self, path: &str) -> Reply {
         let request = Request::get(path).header(header::ACCEPT, "text/html,*/*;q=0.8");
         self.send(request, "").await
     }
 
     /// A POST of our own page's script.
-    pub async fn post(&mut self, path: &str, json: &str) -> Reply {
+    pub(crate) async fn post(&mut self, path: &str, json: &str) -> Reply {
         let request = Request::post(path)
             .header(header::ORIGIN, ORIGIN)
             .header(header::CONTENT_TYPE, "application/json");
@@ -109,7 +109,12 @@ where
     }
 
     /// Starts an attempt and lets the phone approve it; the attempt's handle.
-    pub async fn approved(&mut self, emulator: &Emulator, user: &str, mount: &str) -> String {
+    pub(crate) async fn approved(
+        &mut self,
+        emulator: &Emulator,
+        user: &str,
+        mount: &str,
+    ) -> String {
         let started = self.post(&format!("{mount}/start"), "{}").await;
         assert_eq!(started.status, StatusCode::CREATED, "{}", started.text);
         let started = started.json();
@@ -136,7 +141,12 @@ where
     }
 
     /// Signs in by the routes at `mount`.
-    pub async fn sign_in_at(&mut self, emulator: &Emulator, user: &str, mount: &str) -> Reply {
+    pub(crate) async fn sign_in_at(
+        &mut self,
+        emulator: &Emulator,
+        user: &str,
+        mount: &str,
+    ) -> Reply {
         let attempt = self.approved(emulator, user, mount).await;
         let finish = format!("{mount}/finish?attempt={attempt}");
         let reply = self.post(&finish, "").await;
@@ -144,7 +154,7 @@ where
         reply
     }
 
-    pub async fn sign_in(&mut self, emulator: &Emulator, user: &str) -> Reply {
+    pub(crate) async fn sign_in(&mut self, emulator: &Emulator, user: &str) -> Reply {
         self.sign_in_at(emulator, user, "/login").await
     }
 }
@@ -165,6 +175,6 @@ where
 }
 
 /// A request of a method that browsers do not send by themselves.
-pub fn request(method: Method, path: &str) -> Builder {
+pub(crate) fn request(method: Method, path: &str) -> Builder {
     Request::builder().method(method).uri(path)
 }

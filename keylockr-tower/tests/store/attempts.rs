@@ -12,13 +12,13 @@ use keylockr_login::{
 };
 
 /// An attempt store that a test can take away.
-pub struct SwitchedAttempts {
+pub(crate) struct SwitchedAttempts {
     memory: MemoryAttempts,
     switch: StoreSwitch,
 }
 
 impl SwitchedAttempts {
-    pub fn new(switch: StoreSwitch) -> Self {
+    pub(crate) fn new(switch: StoreSwitch) -> Self {
         Self {
             memory: MemoryAttempts::new(),
             switch,

@@ -20,7 +20,7 @@ use tower_sessions::{
 
 /// The memory store behind a switch and two counters.
 #[derive(Clone, Default)]
-pub struct SwitchedStore {
+pub(crate) struct SwitchedStore {
     memory: MemoryStore,
     switch: StoreSwitch,
     reads: Arc<AtomicUsize>,
@@ -28,7 +28,7 @@ pub struct SwitchedStore {
 }
 
 impl SwitchedStore {
-    pub fn new(switch: StoreSwitch) -> Self {
+    pub(crate) fn new(switch: StoreSwitch) -> Self {
         Self {
             switch,
             ..Self::default()
@@ -36,22 +36,22 @@ impl SwitchedStore {
     }
 
     /// Takes the store away, or gives it back.
-    pub fn switch(&self) -> &StoreSwitch {
+    pub(crate) fn switch(&self) -> &StoreSwitch {
         &self.switch
     }
 
     /// How often it was read since the last question.
-    pub fn reads(&self) -> usize {
+    pub(crate) fn reads(&self) -> usize {
         self.reads.swap(0, Ordering::SeqCst)
     }
 
     /// How often it was written or deleted from since the last question.
-    pub fn writes(&self) -> usize {
+    pub(crate) fn writes(&self) -> usize {
         self.writes.swap(0, Ordering::SeqCst)
     }
 
     /// Whether something is stored under the text of a session cookie.
-    pub async fn holds(&self, cookie: &str) -> bool {
+    pub(crate) async fn holds(&self, cookie: &str) -> bool {
         let id: Id = cookie.parse().expect("a session id");
         self.memory.load(&id).await.expect("memory").is_some()
     }

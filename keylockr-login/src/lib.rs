@@ -5,6 +5,8 @@ mod agent;
 mod answer;
 mod api;
 mod attempt;
+#[cfg(test)]
+mod attempt_race;
 mod binding;
 mod body;
 mod builder;

@@ -99,7 +99,7 @@ pub enum Freshness {
 
 /// Decides what a session is good for at `now`.
 #[must_use]
-pub fn admit(
+pub(crate) fn admit(
     record: Option<&SessionRecord>,
     now: Moment,
     revoked: &Revocations,

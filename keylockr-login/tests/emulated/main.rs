@@ -1,0 +1,16 @@
+//! The login service against the emulator, in one process and under paused time: what a browser
+//! gets, route by route, with nothing between it and the service but a session in memory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod admission;
+mod attempts;
+mod browser;
+mod events;
+mod faults;
+mod logs;
+mod network;
+mod revocation;
+mod sessions;
+mod sign_in;
+mod stage;

@@ -1,0 +1,158 @@
+//! The way to the emulator without a network, and its troubles.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use keylockr_client::{
+    BoxFuture, HttpRequest, HttpResponse, Socket, SocketError, SocketEvent, SocketTarget,
+    Transport, TransportError, TransportErrorKind,
+};
+use keylockr_emulator::{Emulator, EmulatorSocket, Message};
+
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// How the way to KeyLockr is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Weather {
+    #[default]
+    Fine,
+    /// Nothing gets through.
+    Down,
+    /// Requests vanish.
+    Silent,
+}
+
+#[derive(Default)]
+struct Seen {
+    weather: Mutex<Weather>,
+    asked: Mutex<Vec<String>>,
+    open: AtomicUsize,
+    closed: Mutex<Vec<u16>>,
+}
+
+/// A transport into an emulator.
+#[derive(Clone)]
+pub struct Network {
+    emulator: Arc<Emulator>,
+    seen: Arc<Seen>,
+}
+
+impl Network {
+    pub fn new(emulator: Arc<Emulator>) -> Self {
+        Self {
+            emulator,
+            seen: Arc::default(),
+        }
+    }
+
+    pub fn set(&self, weather: Weather) {
+        *self.seen.weather.lock().unwrap() = weather;
+    }
+
+    /// How often a path was asked for.
+    pub fn asked(&self, path: &str) -> usize {
+        let asked = self.seen.asked.lock().unwrap();
+        asked.iter().filter(|asked| asked.ends_with(path)).count()
+    }
+
+    /// Sockets that are open.
+    pub fn open_sockets(&self) -> usize {
+        self.seen.open.load(Ordering::SeqCst)
+    }
+
+    /// Codes that sockets were closed with by us.
+    pub fn closed(&self) -> Vec<u16> {
+        self.seen.closed.lock().unwrap().clone()
+    }
+
+    async fn pass(&self, path: &str) -> Result<(), TransportError> {
+        self.seen.asked.lock().unwrap().push(path.to_owned());
+        let weather = *self.seen.weather.lock().unwrap();
+        match weather {
+            Weather::Fine => Ok(()),
+            Weather::Down => Err(TransportErrorKind::Connect.into()),
+            Weather::Silent => std::future::pending().await,
+        }
+    }
+}
+
+impl Transport for Network {
+    fn http(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
+        Box::pin(async move {
+            self.pass(request.url.path()).await?;
+            let (status, _, body) = self
+                .emulator
+                .http(
+                    request.method.as_str(),
+                    request.url.path(),
+                    request.content_type,
+                    request.body,
+                    PEER,
+                )
+                .await;
+            Ok(HttpResponse { status, body })
+        })
+    }
+
+    fn open(&self, target: SocketTarget) -> BoxFuture<'_, Result<Box<dyn Socket>, SocketError>> {
+        Box::pin(async move {
+            let url = target.url();
+            self.pass(url.path()).await.map_err(SocketError::Failed)?;
+            let address = format!("{}?{}", url.path(), url.query().unwrap_or_default());
+            let socket = self
+                .emulator
+                .socket(&address, PEER)
+                .map_err(SocketError::Refused)?;
+            self.seen.open.fetch_add(1, Ordering::SeqCst);
+            Ok(Box::new(Line {
+                socket,
+                seen: Arc::clone(&self.seen),
+            }) as Box<dyn Socket>)
+        })
+    }
+}
+
+struct Line {
+    socket: EmulatorSocket,
+    seen: Arc<Seen>,
+}
+
+impl Socket for Line {
+    fn send(&mut self, frame: Vec<u8>) -> BoxFuture<'_, Result<(), TransportError>> {
+        Box::pin(async move {
+            self.socket.send(Message::Binary(frame)).await;
+            Ok(())
+        })
+    }
+
+    fn receive(&mut self) -> BoxFuture<'_, Result<SocketEvent, TransportError>> {
+        Box::pin(async move {
+            Ok(match self.socket.recv().await {
+                Some(Message::Binary(frame)) => SocketEvent::Binary(frame.into()),
+                Some(Message::Close(code)) => SocketEvent::Closed { code: Some(code) },
+                Some(Message::Text(_) | Message::Ping(_) | Message::Pong(_)) => {
+                    SocketEvent::Activity
+                }
+                None => SocketEvent::Closed { code: None },
+            })
+        })
+    }
+
+    fn close(&mut self, code: u16) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.seen.closed.lock().unwrap().push(code);
+            self.socket.send(Message::Close(code)).await;
+        })
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.seen.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}

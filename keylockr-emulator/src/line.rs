@@ -57,6 +57,9 @@ pub(crate) enum KeyAnswer {
 pub(crate) trait PhoneLine {
     /// Asks for a record's key.
     fn filekey(&mut self, question: &KeyQuestion) -> KeyAnswer;
+
+    /// A new sign-in on a connection: what was granted to its earlier keys is over.
+    fn connected(&mut self, app_id: &str);
 }
 
 /// A user as the phone registers them at the service.

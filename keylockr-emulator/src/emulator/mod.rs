@@ -98,6 +98,7 @@ impl Builder {
     /// An address that cannot be bound or is not loopback, a state file that cannot be read.
     pub async fn start(self) -> io::Result<Emulator> {
         let shared = Arc::new(self.world()?);
+        shared.save_here()?;
         let mut tasks = Vec::new();
         let keeper = Arc::clone(&shared);
         tasks.push(tokio::spawn(async move { keeper.keep_time().await }));
@@ -240,6 +241,9 @@ impl Drop for Emulator {
         self.shared.world().server.close_all();
         for task in &self.tasks {
             task.abort();
+        }
+        if let Err(error) = self.shared.save_here() {
+            tracing::warn!(%error, "the state file was not written");
         }
     }
 }

@@ -109,7 +109,9 @@ impl Listener {
         };
         let body = match body {
             Ok(body) => body,
-            Err(status) => return to_response(Answer::status(status)),
+            Err(status) => {
+                return to_response(api::for_pages(head.uri.path(), Answer::status(status)));
+            }
         };
         let request = api::ApiRequest {
             method: head.method.as_str(),

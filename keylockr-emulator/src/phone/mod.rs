@@ -233,6 +233,10 @@ impl PhoneLine for Phones {
         }
         KeyAnswer::Asked
     }
+
+    fn connected(&mut self, app_id: &str) {
+        self.dismiss(app_id);
+    }
 }
 
 impl Phone {

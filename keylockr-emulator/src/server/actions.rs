@@ -90,26 +90,19 @@ impl Server {
             "app_del",
             ok().with("id_deleted", app_id),
         );
-        if let Some(connection) = self.connection_mut(app_id) {
-            connection.alive = false;
-        }
+        self.connections.end(app_id);
         self.sockets.close(&identity, 4401);
         self.changed();
     }
 
     /// The user revokes a connection: push, and the close a second later.
     pub(crate) fn revoke(&mut self, app_id: &str) -> bool {
-        let Some(connection) = self.connection_mut(app_id) else {
-            return false;
-        };
-        if !connection.alive {
+        if self.live_connection(app_id).is_none() {
             return false;
         }
         let identity = Identity::App(app_id.to_owned());
         self.send(&identity, Kind::Push, "app_deleted", ok());
-        if let Some(connection) = self.connection_mut(app_id) {
-            connection.alive = false;
-        }
+        self.connections.end(app_id);
         if let Some(socket) = self.sockets.number(&identity) {
             self.sockets.closing(&identity);
             let event = Event::Close {

@@ -6,7 +6,6 @@ use super::{
     Server,
     attempt::Decision,
     connection::{Connection, Record, record_key},
-    number,
     replay::Replay,
 };
 use crate::{
@@ -56,6 +55,7 @@ impl Server {
             Decision::Denied => return Err(ControlError::conflict("denied")),
         }
         let app_id = self.connect(tmp_id, safe_id)?;
+        line.connected(&app_id);
         let blob = self.direct_filekey(tmp_id, &app_id, line);
         let heard = self.heard_after(tmp_id, delay);
         let approved = Approved {
@@ -128,15 +128,11 @@ impl Server {
     /// and its record.
     fn connect(&mut self, tmp_id: &str, safe_id: &str) -> Result<String, ControlError> {
         let attempt = self.attempt(tmp_id)?;
-        let known = self.connections.values().find(|connection| {
-            connection.alive
-                && connection.safe_id == safe_id
-                && connection.service.svc_id == attempt.service.svc_id
-                && connection.sign_public == attempt.sign_public
-        });
-        let app_id = known.map(|connection| connection.app_id.clone());
-        let fresh = app_id.is_none();
-        let app_id = app_id.unwrap_or_else(|| self.numbers.app_id.to_string());
+        let known = self
+            .connections
+            .find(safe_id, &attempt.service.svc_id, &attempt.sign_public);
+        let fresh = known.is_none();
+        let app_id = known.map_or_else(|| self.numbers.app_id.to_string(), |it| it.app_id.clone());
         let record = record_key(attempt, safe_id, &app_id);
         let connection = Connection {
             app_id: app_id.clone(),
@@ -151,18 +147,14 @@ impl Server {
             replay: Replay::default(),
         };
         let title = attempt.service.title.clone();
-        match number(&app_id).and_then(|number| self.connections.get_mut(&number)) {
-            Some(known) => {
-                let replay = std::mem::take(&mut known.replay);
-                *known = Connection {
-                    replay,
-                    ..connection
-                };
-            }
-            None => {
-                self.connections.insert(self.numbers.app_id, connection);
-            }
-        }
+        let replay = self
+            .connections
+            .get_mut(&app_id)
+            .map(|it| std::mem::take(&mut it.replay));
+        self.connections.insert(Connection {
+            replay: replay.unwrap_or_default(),
+            ..connection
+        });
         if fresh {
             self.numbers.app_id += 1;
         }

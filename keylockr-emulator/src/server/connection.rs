@@ -1,6 +1,9 @@
 //! Authorised connections and the records behind them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +28,81 @@ pub(crate) struct Connection {
     pub(crate) record: Option<String>,
     pub(crate) alive: bool,
     pub(crate) replay: Replay,
+}
+
+/// Connections by number, and the live ones by what they are for (11.15).
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    by_number: BTreeMap<u64, Connection>,
+    live: HashMap<Purpose, u64>,
+}
+
+/// User, service, signing key.
+type Purpose = (String, String, [u8; 32]);
+
+impl Connections {
+    pub(crate) fn get(&self, app_id: &str) -> Option<&Connection> {
+        self.by_number
+            .get(&number(app_id)?)
+            .filter(|it| it.app_id == app_id)
+    }
+
+    pub(crate) fn get_mut(&mut self, app_id: &str) -> Option<&mut Connection> {
+        self.by_number
+            .get_mut(&number(app_id)?)
+            .filter(|it| it.app_id == app_id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Connection> {
+        self.by_number.values()
+    }
+
+    /// The live connection of a user, service and key.
+    pub(crate) fn find(&self, safe_id: &str, svc_id: &str, key: &[u8; 32]) -> Option<&Connection> {
+        let purpose = (safe_id.to_owned(), svc_id.to_owned(), *key);
+        self.by_number.get(self.live.get(&purpose)?)
+    }
+
+    /// Adds a connection, or puts it in the place of the one with its id.
+    pub(crate) fn insert(&mut self, connection: Connection) {
+        let Some(number) = number(&connection.app_id) else {
+            return;
+        };
+        if connection.alive {
+            self.live.insert(connection.purpose(), number);
+        }
+        self.by_number.insert(number, connection);
+    }
+
+    /// The connection is no more.
+    pub(crate) fn end(&mut self, app_id: &str) {
+        let Some(connection) = self.get_mut(app_id) else {
+            return;
+        };
+        connection.alive = false;
+        let purpose = connection.purpose();
+        self.live.remove(&purpose);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.by_number.clear();
+        self.live.clear();
+    }
+}
+
+impl Connection {
+    fn purpose(&self) -> Purpose {
+        (
+            self.safe_id.clone(),
+            self.service.svc_id.clone(),
+            self.sign_public,
+        )
+    }
+}
+
+/// Connections are numbered; their ids are those numbers in decimal.
+fn number(app_id: &str) -> Option<u64> {
+    app_id.parse().ok()
 }
 
 /// One encrypted record, as the service sees it.

@@ -68,7 +68,7 @@ impl Server {
         };
         let conflict =
             |kind: &FaultKind| matches!(kind, FaultKind::VerConflict { .. }).then_some(());
-        let conflict = self.faults.take(scope, conflict).is_some();
+        let conflict = family == Family::AppData && self.faults.take(scope, conflict).is_some();
         let record = self.records.get_mut(&key)?;
         if family == Family::AppData && (conflict || ver != Some(record.ver.to_string().as_str())) {
             return Some(err("file_ver_conflict"));

@@ -38,9 +38,17 @@ pub(crate) enum Content {
     Refused(WireError),
 }
 
+/// Bytes (about) kept for all; then the identities that came first are forgotten.
+const MAX_ALL_BYTES: usize = 64 * 1024 * 1024;
+
 /// A bounded ring for each identity.
 #[derive(Debug, Default)]
-pub(crate) struct Journal(HashMap<Identity, Ring>);
+pub(crate) struct Journal {
+    rings: HashMap<Identity, Ring>,
+    /// Identities as they came; some are gone.
+    order: VecDeque<Identity>,
+    bytes: usize,
+}
 
 #[derive(Debug, Default)]
 struct Ring {
@@ -50,25 +58,25 @@ struct Ring {
 
 impl Journal {
     pub(crate) fn add(&mut self, identity: &Identity, entry: Entry) {
-        if !self.0.contains_key(identity) {
-            self.0.insert(identity.clone(), Ring::default());
+        if !self.rings.contains_key(identity) {
+            self.rings.insert(identity.clone(), Ring::default());
+            self.order.push_back(identity.clone());
         }
-        let Some(ring) = self.0.get_mut(identity) else {
+        let Some(ring) = self.rings.get_mut(identity) else {
             return;
         };
-        let size = entry.size();
-        ring.bytes += size;
-        ring.entries.push_back((size, entry));
-        while ring.entries.len() > MAX_FRAMES || (ring.bytes > MAX_BYTES && ring.entries.len() > 1)
-        {
-            if let Some((size, _)) = ring.entries.pop_front() {
-                ring.bytes -= size;
+        let before = ring.bytes;
+        ring.add(entry);
+        self.bytes = self.bytes + ring.bytes - before;
+        while self.bytes > MAX_ALL_BYTES && self.order.len() > 1 {
+            if let Some(oldest) = self.order.pop_front() {
+                self.forget(&oldest);
             }
         }
     }
 
     pub(crate) fn of(&self, identity: &Identity) -> Vec<FrameRecord> {
-        let ring = self.0.get(identity);
+        let ring = self.rings.get(identity);
         ring.map(|ring| {
             ring.entries
                 .iter()
@@ -79,11 +87,34 @@ impl Journal {
     }
 
     pub(crate) fn forget(&mut self, identity: &Identity) {
-        self.0.remove(identity);
+        if let Some(ring) = self.rings.remove(identity) {
+            self.bytes -= ring.bytes;
+        }
+        while self
+            .order
+            .front()
+            .is_some_and(|oldest| !self.rings.contains_key(oldest))
+        {
+            self.order.pop_front();
+        }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        *self = Self::default();
+    }
+}
+
+impl Ring {
+    fn add(&mut self, entry: Entry) {
+        let size = entry.size();
+        self.bytes += size;
+        self.entries.push_back((size, entry));
+        while self.entries.len() > MAX_FRAMES || (self.bytes > MAX_BYTES && self.entries.len() > 1)
+        {
+            if let Some((size, _)) = self.entries.pop_front() {
+                self.bytes -= size;
+            }
+        }
     }
 }
 
@@ -109,7 +140,7 @@ impl Entry {
 
     fn size(&self) -> usize {
         match &self.content {
-            Content::Frame { body, .. } => 64 + map_size(body),
+            Content::Frame { body, .. } => 256 + map_size(body),
             Content::Refused(_) => 16,
         }
     }

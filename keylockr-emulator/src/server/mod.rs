@@ -53,7 +53,7 @@ use crate::{
     random::Random,
 };
 use attempt::Attempt;
-use connection::{Connection, Records};
+use connection::{Connection, Connections, Records};
 use journal::Journal;
 use limit::Limit;
 use plan::Plan;
@@ -106,8 +106,7 @@ pub(crate) struct Server {
     accounts: BTreeMap<String, Account>,
     attempts: HashMap<String, Attempt>,
     handshakes: u64,
-    /// By number.
-    connections: BTreeMap<u64, Connection>,
+    connections: Connections,
     records: Records,
     numbers: Numbers,
     sockets: Sockets,
@@ -131,7 +130,7 @@ impl Server {
             accounts: BTreeMap::new(),
             attempts: HashMap::new(),
             handshakes: 0,
-            connections: BTreeMap::new(),
+            connections: Connections::default(),
             records: Records::new(),
             numbers: Numbers::default(),
             sockets: Sockets::default(),
@@ -242,15 +241,11 @@ impl Server {
     }
 
     fn connection(&self, app_id: &str) -> Option<&Connection> {
-        self.connections
-            .get(&number(app_id)?)
-            .filter(|connection| connection.app_id == app_id)
+        self.connections.get(app_id)
     }
 
     fn connection_mut(&mut self, app_id: &str) -> Option<&mut Connection> {
-        self.connections
-            .get_mut(&number(app_id)?)
-            .filter(|connection| connection.app_id == app_id)
+        self.connections.get_mut(app_id)
     }
 
     fn live_connection(&self, app_id: &str) -> Option<&Connection> {
@@ -322,9 +317,4 @@ fn skew_of(kind: &FaultKind) -> Option<i64> {
         FaultKind::ClockSkew { seconds } => Some(*seconds),
         _ => None,
     }
-}
-
-/// Connections are numbered; their ids are those numbers in decimal.
-fn number(app_id: &str) -> Option<u64> {
-    app_id.parse().ok()
 }

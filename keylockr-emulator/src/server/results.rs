@@ -295,12 +295,9 @@ impl Server {
             .services
             .iter()
             .find(|service| service.svc_id != attempt.service.svc_id)?;
-        let known = self.connections.values().find(|connection| {
-            connection.alive
-                && connection.service.svc_id == other.svc_id
-                && connection.safe_id == *safe_id
-                && connection.sign_public == attempt.sign_public
-        });
+        let known = self
+            .connections
+            .find(safe_id, &other.svc_id, &attempt.sign_public);
         if let Some(known) = known {
             return Some(known.app_id.clone());
         }
@@ -317,7 +314,7 @@ impl Server {
             replay: Replay::default(),
         };
         let app_id = connection.app_id.clone();
-        self.connections.insert(self.numbers.app_id, connection);
+        self.connections.insert(connection);
         self.numbers.app_id += 1;
         Some(app_id)
     }

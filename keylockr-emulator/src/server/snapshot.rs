@@ -35,7 +35,7 @@ struct SavedAccount {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct SavedConnection {
-    number: u64,
+    app_id: String,
     svc_id: String,
     safe_id: String,
     sign_public: [u8; 32],
@@ -55,8 +55,8 @@ impl Server {
             enc_public: account.registration.enc_public,
             other_enc_public: account.registration.other_enc_public,
         });
-        let connections = self.connections.iter().map(|(number, it)| SavedConnection {
-            number: *number,
+        let connections = self.connections.iter().map(|it| SavedConnection {
+            app_id: it.app_id.clone(),
             svc_id: it.service.svc_id.clone(),
             safe_id: it.safe_id.clone(),
             sign_public: it.sign_public,
@@ -111,7 +111,7 @@ impl Server {
         self.connections.clear();
         for it in saved.connections {
             let connection = Connection {
-                app_id: it.number.to_string(),
+                app_id: it.app_id,
                 service: Arc::clone(self.services.by_svc_id(&it.svc_id)?),
                 safe_id: it.safe_id,
                 sign_public: it.sign_public,
@@ -122,7 +122,7 @@ impl Server {
                 alive: it.alive,
                 replay: Replay::default(),
             };
-            self.connections.insert(it.number, connection);
+            self.connections.insert(connection);
         }
         self.records = saved.records.into_iter().collect();
         self.numbers = saved.numbers;

@@ -65,7 +65,7 @@ impl Server {
 
     /// All connections; `asked` knows which of them wait for a filekey.
     pub(crate) fn connection_list(&self, asked: impl Fn(&str) -> bool) -> Vec<Connection> {
-        let list = self.connections.values().map(|it| Connection {
+        let list = self.connections.iter().map(|it| Connection {
             app_id: it.app_id.clone(),
             svc_id: it.service.name().to_owned(),
             user: self.user_of(&it.safe_id),
@@ -94,7 +94,7 @@ impl Server {
     /// Live connections, or the one that is named.
     pub(crate) fn live_ids(&self, only: Option<&str>) -> Vec<String> {
         self.connections
-            .values()
+            .iter()
             .filter(|it| it.alive && only.is_none_or(|only| only == it.app_id))
             .map(|it| it.app_id.clone())
             .collect()

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod data;
 mod login;
 mod peer;
+mod secrets;
 mod vectors;
+mod vectors_data;

@@ -134,12 +134,6 @@ impl Peer {
             sent: 0,
         })
     }
-
-    /// Handshake, approval by alice, first socket closed: a connection and its id.
-    pub(crate) async fn approved(&self, emulator: &Emulator, tmp_id: &str) -> String {
-        let _ = self;
-        emulator.approve(tmp_id).unwrap().app_id
-    }
 }
 
 /// An open socket of a peer.

@@ -19,7 +19,7 @@ use crate::{
 const FILE: &str = include_str!("../../tests/vectors/keylockr-kps.json");
 
 /// Runs a check over all vectors of a kind; the file must hold some.
-fn each(kind: &str, check: impl Fn(&str, &Json, &Json)) {
+pub(super) fn each(kind: &str, check: impl Fn(&str, &Json, &Json)) {
     let file: Json = serde_json::from_str(FILE).unwrap();
     let all = file["vectors"].as_array().unwrap();
     let chosen: Vec<_> = all.iter().filter(|vector| vector["kind"] == kind).collect();
@@ -33,11 +33,11 @@ fn each(kind: &str, check: impl Fn(&str, &Json, &Json)) {
     }
 }
 
-fn hex(value: &Json) -> Vec<u8> {
+pub(super) fn hex(value: &Json) -> Vec<u8> {
     from_hex(value.as_str().unwrap()).unwrap()
 }
 
-fn key<const N: usize>(value: &Json) -> [u8; N] {
+pub(super) fn key<const N: usize>(value: &Json) -> [u8; N] {
     hex(value).try_into().unwrap()
 }
 

@@ -1,10 +1,7 @@
 //! Box, secretbox, signed messages and hashes. The primitives are dryoc's; the refusals of
 //! keylockr.md 1.4 and 1.5 are checked here again, so that they do not hang on a library.
 
-use dryoc::classic::{
-    crypto_auth_hmacsha256::crypto_auth_hmacsha256, crypto_box, crypto_core, crypto_secretbox,
-    crypto_sign,
-};
+use dryoc::classic::{crypto_box, crypto_core, crypto_secretbox, crypto_sign};
 use sha2::{Digest, Sha256};
 
 use super::error::WireError;
@@ -72,13 +69,6 @@ const fn near_p(low: u8) -> [u8; 32] {
 /// SHA-256.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
-}
-
-/// HMAC-SHA-256 under a 32-byte key.
-pub(crate) fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
-    let mut mac = [0; 32];
-    crypto_auth_hmacsha256(&mut mac, message, key);
-    mac
 }
 
 /// Equal, in a time that does not tell where they differ.

@@ -17,10 +17,6 @@ pub(crate) enum WireError {
     Raw,
     Replay,
     Identity,
-    Filekey,
-    FilekeySender,
-    FilekeyShape,
-    Record,
 }
 
 impl WireError {
@@ -38,10 +34,6 @@ impl WireError {
             Self::Raw => "E_RAW",
             Self::Replay => "E_REPLAY",
             Self::Identity => "E_IDENTITY",
-            Self::Filekey => "E_FILEKEY",
-            Self::FilekeySender => "E_FILEKEY_SENDER",
-            Self::FilekeyShape => "E_FILEKEY_SHAPE",
-            Self::Record => "E_RECORD",
         }
     }
 }

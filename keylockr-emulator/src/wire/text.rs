@@ -25,6 +25,7 @@ pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// URL alphabet, no padding.
+#[cfg(test)]
 pub(crate) fn to_base64url(bytes: &[u8]) -> String {
     URL.encode(bytes)
 }
@@ -59,19 +60,6 @@ pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
             _ => None,
         })
         .collect()
-}
-
-/// Percent-encoding of everything but unreserved characters.
-pub(crate) fn percent_encode(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
 }
 
 /// Undoes percent-encoding; `None` for a broken escape or bytes that are not UTF-8.

@@ -5,6 +5,7 @@ use rmp::encode;
 use super::value::{Map, Value};
 
 /// Canonical bytes of a value.
+#[cfg(test)]
 pub(crate) fn encode(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
     write(&mut out, value);

@@ -77,10 +77,9 @@ impl World {
 
     /// The user's answer to a filekey question.
     pub(crate) fn answer_filekey(&mut self, app_id: &str, grant: bool) -> Result<()> {
-        if self.server.alive(app_id).is_none() {
-            return Err(ControlError::unknown("app_id", app_id));
-        }
-        if !self.phones.asked(app_id) {
+        let alive = self.server.alive(app_id);
+        let alive = alive.ok_or_else(|| ControlError::unknown("app_id", app_id))?;
+        if !alive || !self.phones.asked(app_id) {
             return Err(ControlError::conflict("nothing is asked"));
         }
         let question = self.server.key_question(app_id).filter(|_| grant);

@@ -4,7 +4,7 @@ mod control;
 mod save;
 mod shared;
 
-pub(crate) use save::{SavedWorld, load};
+pub(crate) use save::load;
 pub(crate) use shared::{Line, Shared};
 
 use crate::{agenda::Event, phone::Phones, server::Server};

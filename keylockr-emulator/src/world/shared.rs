@@ -120,6 +120,14 @@ impl Shared {
         }
     }
 
+    /// Writes the state file without a runtime: at the start, and when the emulator is dropped.
+    pub(crate) fn save_here(&self) -> std::io::Result<()> {
+        match &self.state {
+            Some(path) => save::store(path, &self.world().save()),
+            None => Ok(()),
+        }
+    }
+
     /// Writes the state file now. Trouble is told and survived: the next change tries again.
     pub(crate) async fn save(&self) {
         let Some(path) = self.state.clone() else {

@@ -40,10 +40,10 @@
   ];
 
   const $ = (id) => document.getElementById(id);
-  const state = { users: [], pending: [], connections: [] };
+  const state = { users: [], pending: [], connections: [], services: [] };
   const faults = { known: [], active: [] };
   const scans = new Map(); // tmp_id -> what the phone shows
-  const put_off = new Set(); // requests that were closed without an answer
+  const seen = new Set(); // requests that have been on the screen, or have been passed over
   let me = remembered("user") || "alice";
   let sheet = null; // {kind: "sign-in", id} or {kind: "filekey", id}
   let busy = false;
@@ -111,6 +111,8 @@
   const initial = (name) => ([...(name || "?").trim()][0] || "?").toUpperCase();
   const user = () => state.users.find((one) => one.user === me);
   const nickname = (name) => state.users.find((one) => one.user === name)?.nickname || name;
+  const service = (id) => state.services.find((one) => one.svc_id === id || one.app_tag === id);
+  const titleOf = (one) => one.title || service(one.svc_id)?.title || one.svc_id;
   const ago = (seconds) => (seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`);
 
   function toast(words, bad) {
@@ -263,8 +265,8 @@
       () => el("li", {}, el("span.logo"), el("span.what", {}, el("span"), el("small")), el("span.dot")),
       (made, one) => {
         made.firstChild.dataset.hue = hue(one.svc_id);
-        text(made.firstChild, initial(one.title || one.svc_id));
-        text(made.children[1].firstChild, one.title || one.svc_id);
+        text(made.firstChild, initial(titleOf(one)));
+        text(made.children[1].firstChild, titleOf(one));
         text(made.children[1].lastChild, one.name);
         made.lastChild.dataset.on = Boolean(one.connected);
         made.lastChild.title = one.connected ? "connected now" : "not connected";
@@ -286,24 +288,30 @@
     return [...asked, ...requests];
   }
 
+  // A connection can ask for its filekey again: then it is a new question.
+  const keyOf = (question) => `${question.kind} ${question.id}`;
   const isOpen = (question) =>
     question.kind === "filekey"
       ? state.connections.some((one) => one.app_id === question.id && one.filekey_asked)
       : state.pending.some((one) => one.tmp_id === question.id);
 
+  /**
+   * The newest request is shown when it comes, over an older one: who scans again has given up what
+   * they scanned before. Older ones stay in the list.
+   */
   function chooseSheet() {
     if (sheet && !busy && !isOpen(sheet)) {
       if (sheet.kind === "sign-in") toast("The request is gone");
       sheet = null;
     }
-    if (!sheet && $("auto").checked) {
-      sheet = questions().filter((one) => !put_off.has(one.id)).at(-1) || null;
-    }
+    const fresh = questions().filter((one) => !seen.has(keyOf(one)));
+    fresh.forEach((one) => seen.add(keyOf(one)));
+    if (fresh.length && $("auto").checked && !busy) sheet = fresh.at(-1);
     drawSheet();
   }
 
   async function open(question) {
-    put_off.delete(question.id);
+    seen.add(keyOf(question));
     sheet = question;
     drawSheet();
   }
@@ -341,7 +349,6 @@
         scans.set(question.id, await answer.json());
       } catch {
         if (sheet === question) {
-          put_off.add(question.id);
           sheet = null;
           drawSheet();
         }
@@ -369,7 +376,7 @@
     $("sheet").dataset.appId = question.id;
     const one = state.connections.find((other) => other.app_id === question.id);
     if (!one) return;
-    const title = one.title || one.svc_id;
+    const title = titleOf(one);
     text($("sheet-ask"), "Unlock the record of");
     $("sheet-logo").dataset.hue = hue(one.svc_id);
     text($("sheet-logo"), initial(title));
@@ -389,7 +396,6 @@
   }
 
   function answered(question, title, yes) {
-    put_off.add(question.id);
     const words = question.kind === "filekey" ? ["Filekey given", "Filekey withheld"] : [`Signed in to ${title}`, `Refused ${title}`];
     toast(words[yes ? 0 : 1]);
     if (sheet === question) sheet = null;
@@ -413,7 +419,6 @@
   }
 
   $("sheet-close").addEventListener("click", () => {
-    if (sheet) put_off.add(sheet.id);
     sheet = null;
     drawSheet();
   });
@@ -469,7 +474,7 @@
         made.dataset.connected = String(one.connected);
         made.firstChild.dataset.on = String(one.connected);
         made.firstChild.title = one.connected ? "its socket is open" : "its socket is not open";
-        text(made.querySelector("strong"), one.title || one.svc_id);
+        text(made.querySelector("strong"), titleOf(one));
         text(made.querySelector("small"), `${one.name} · ${ago(one.age)}`);
       },
     );
@@ -511,7 +516,7 @@
         made.dataset.asked = String(Boolean(one.filekey_asked && one.alive));
         made.firstChild.dataset.on = String(Boolean(one.connected));
         made.firstChild.title = one.connected ? "its socket is open" : "its socket is not open";
-        text(made.querySelector("strong"), one.title || one.svc_id);
+        text(made.querySelector("strong"), titleOf(one));
         text(made.querySelector("small"), `${nickname(one.user)} · SafeID ${one.safe_id}${one.alive ? "" : " · revoked"}`);
         const field = inside(made, "rename-input");
         if (document.activeElement !== field) field.value = one.name;
@@ -798,7 +803,7 @@
     }
     if (!(await run(post("reset")))) return;
     scans.clear();
-    put_off.clear();
+    seen.clear();
     frames = [];
     sheet = null;
     drawFrames();
@@ -855,6 +860,9 @@
   let lookTimer = 0;
 
   function draw() {
+    for (const one of state.connections) {
+      if (!one.filekey_asked) seen.delete(`filekey ${one.app_id}`);
+    }
     drawPhone();
     drawPending();
     drawConnections();
@@ -864,8 +872,12 @@
   }
 
   function take(now) {
-    for (const name of ["users", "pending", "connections"]) {
+    for (const name of Object.keys(state)) {
       if (Array.isArray(now[name])) state[name] = now[name];
+    }
+    if (Array.isArray(now.faults)) {
+      faults.active = now.faults;
+      drawFaults();
     }
     const open = new Set(state.pending.map((one) => one.tmp_id));
     for (const id of scans.keys()) if (!open.has(id)) scans.delete(id);
@@ -880,8 +892,9 @@
   async function poll() {
     clearTimeout(pollTimer);
     try {
-      const [users, pending, connections] = await Promise.all(["users", "pending", "connections"].map(ask));
-      take({ users, pending, connections });
+      const names = Object.keys(state);
+      const answers = await Promise.all(names.map(ask));
+      take(Object.fromEntries(names.map((name, index) => [name, answers[index]])));
       if (!spoken) say("Live by polling", "polling");
     } catch {
       if (!spoken) say("The emulator does not answer", "gone");
@@ -908,15 +921,8 @@
     });
     stream.addEventListener("frame", (event) => {
       addFrame(JSON.parse(event.data));
-      if (faults.active.some((one) => one.left ?? one.times)) {
-        clearTimeout(lookTimer);
-        lookTimer = setTimeout(lookFaults, 200);
-      }
     });
-    stream.addEventListener("faults", (event) => {
-      Object.assign(faults, JSON.parse(event.data));
-      drawFaults();
-    });
+    stream.addEventListener("missed", () => toast("Some frames passed too fast to be shown", true));
     stream.addEventListener("error", () => {
       spoken = false;
       if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 5 * POLL);

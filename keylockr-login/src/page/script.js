@@ -246,41 +246,60 @@
     if (!isLive()) hush();
   }
 
-  /** The server knows nothing of this attempt: it is over, or the cookie did not stay. */
-  function forgotten() {
-    if (known) return expire();
+  /** The server knows nothing of this attempt any more. */
+  async function forgotten() {
     hush();
-    show("failed", "foreign_attempt");
+    // Never heard of it, though it has just been made: the cookie did not stay.
+    if (!known) return show("failed", "foreign_attempt");
+    const mine = attempt;
+    // Used, perhaps, by another view of it. The page leads on whoever is signed in, and starts
+    // nothing as long as it is asked about an attempt.
+    let answer = null;
+    try {
+      answer = await fetch(address(), { credentials: "same-origin", cache: "no-store", redirect: "manual" });
+    } catch {
+      // Then it has ended, for all we can tell.
+    }
+    if (mine !== attempt || !isLive()) return;
+    if (answer?.type === "opaqueredirect") elsewhere();
+    else expire();
   }
 
   async function connected() {
-    const plate = part("code");
-    if (plate && !plate.firstElementChild && !(await draw())) return;
+    // A line that was down may have come back with another code.
+    if (key !== "connected" || !part("code")?.firstElementChild) {
+      if (!(await draw())) return;
+    }
     toggle("code", true);
     show("connected");
   }
 
-  /** Fetches the code of an attempt that was started from here. */
+  /** Fetches the code; says whether it may be shown, with the link that belongs to it. */
   async function draw() {
-    if (!uri) {
-      // A page that was written before the code could be: only the server can write it anew.
-      location.replace(address());
-      return false;
-    }
+    const plate = part("code");
+    if (!plate) return true;
     const mine = attempt;
+    let svg;
     try {
       const answer = await fetch(route("qr.svg"), { credentials: "same-origin", cache: "no-store" });
       if (!answer.ok) throw answer;
       const image = new DOMParser().parseFromString(await answer.text(), "image/svg+xml");
-      const svg = image.documentElement;
+      svg = image.documentElement;
       if (svg.localName !== "svg") throw svg;
-      if (mine !== attempt || key === "connected" || !isLive()) return false;
-      part("code").replaceChildren(document.importNode(svg, true));
-      return true;
     } catch {
       if (mine === attempt && isLive()) later(POLL);
       return false;
     }
+    if (mine !== attempt || !isLive()) return false;
+    const modules = (image) => [...image.querySelectorAll("path")].map((path) => path.getAttribute("d")).join();
+    const old = plate.querySelector("svg");
+    if (!uri || (old && modules(old) !== modules(svg))) {
+      // The link that belongs to this code is only in the page: it has to be written anew.
+      location.replace(address());
+      return false;
+    }
+    if (!old) plate.replaceChildren(document.importNode(svg, true));
+    return true;
   }
 
   // ---- doing --------------------------------------------------------------------------------

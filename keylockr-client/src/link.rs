@@ -328,7 +328,7 @@ impl Driver {
 }
 
 fn refuse(answer: Answer) {
-    let _ = answer.send(Err(RequestError::ConnectionLost));
+    let _ = answer.send(Err(RequestError::NotSent));
 }
 
 /// A link has no handshake and no verification to hear of.

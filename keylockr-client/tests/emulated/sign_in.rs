@@ -28,7 +28,14 @@ async fn seed_by_push() {
     assert_eq!(who.app_id.as_str(), approved.app_id);
     assert_eq!(who.safe_id.as_str(), approved.safe_id);
     let nickname = who.nickname.map(|name| name.as_str().to_owned());
-    assert_eq!(nickname, world.emulator.users().first().map(|user| user.nickname.clone()));
+    assert_eq!(
+        nickname,
+        world
+            .emulator
+            .users()
+            .first()
+            .map(|user| user.nickname.clone())
+    );
     assert_eq!(who.revision, None);
     assert_eq!(world.wire.count("/app_verify"), 1);
     assert_eq!(world.wire.count("/handshake"), 1);
@@ -42,13 +49,18 @@ async fn seed_by_poll() {
     let world = World::new().await;
     let mut login = world.start(seed("demo", None));
     let tmp_id = login.code().await;
-    let stale = Fault::from(FaultKind::StaleTs { seconds: 5000 }).times(1).for_attempt(&*tmp_id);
+    let stale = Fault::from(FaultKind::StaleTs { seconds: 5000 })
+        .times(1)
+        .for_attempt(&*tmp_id);
     world.emulator.fault(stale).unwrap();
     let approved = world.emulator.approve(tmp_id.as_str()).unwrap();
     let before = now();
     let who = done(login.end().await);
     assert_eq!(who.safe_id.as_str(), approved.safe_id);
-    assert!(now() - before <= Duration::from_secs(5), "the poll comes every two seconds");
+    assert!(
+        now() - before <= Duration::from_secs(5),
+        "the poll comes every two seconds"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,13 +70,19 @@ async fn seed_with_data() {
     let tmp_id = login.code().await;
     world.emulator.approve(tmp_id.as_str()).unwrap();
     let who = done(login.end().await);
-    assert!(who.sender.is_some(), "the phone's key is asked for before the socket closes (K 8.1)");
+    assert!(
+        who.sender.is_some(),
+        "the phone's key is asked for before the socket closes (K 8.1)"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn appdata_1() {
     let world = World::new().await;
-    world.emulator.create_service(NewService::appdata("shop", "Shop", 1)).unwrap();
+    world
+        .emulator
+        .create_service(NewService::appdata("shop", "Shop", 1))
+        .unwrap();
     for app_data in [true, false] {
         let mut login = world.start(appdata("shop", app_data, Revision::One));
         let tmp_id = login.code().await;
@@ -76,7 +94,11 @@ async fn appdata_1() {
         assert!(who.ver.is_some());
         assert!(who.filekey.is_none());
     }
-    assert_eq!(world.wire.count("/app_verify"), 2, "revision 1 proves too little by itself");
+    assert_eq!(
+        world.wire.count("/app_verify"),
+        2,
+        "revision 1 proves too little by itself"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,11 +120,17 @@ async fn appdata_2() {
 #[tokio::test(start_paused = true)]
 async fn appdata_1_is_refused_where_2_is_the_minimum() {
     let world = World::new().await;
-    world.emulator.create_service(NewService::appdata("shop", "Shop", 1)).unwrap();
+    world
+        .emulator
+        .create_service(NewService::appdata("shop", "Shop", 1))
+        .unwrap();
     let mut login = world.start(appdata("shop", true, Revision::Two));
     let tmp_id = login.code().await;
     world.emulator.approve(tmp_id.as_str()).unwrap();
-    assert!(matches!(login.end().await, LoginEnd::Failed(LoginFailure::Revision)));
+    assert!(matches!(
+        login.end().await,
+        LoginEnd::Failed(LoginFailure::Revision)
+    ));
 }
 
 /// With a registered service key the filekey comes with the result.
@@ -125,13 +153,20 @@ async fn appdata_2_with_a_service_key() {
         ids.push(who.app_id.as_str().to_owned());
     }
     ids.dedup();
-    assert_eq!(ids.len(), 1, "the same sign key is the same connection (K 11.15)");
+    assert_eq!(
+        ids.len(),
+        1,
+        "the same sign key is the same connection (K 11.15)"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn denied() {
     let world = World::new().await;
-    world.emulator.create_service(NewService::appdata("shop", "Shop", 1)).unwrap();
+    world
+        .emulator
+        .create_service(NewService::appdata("shop", "Shop", 1))
+        .unwrap();
     for config in [
         seed("demo", None),
         appdata("shop", true, Revision::One),
@@ -151,7 +186,10 @@ async fn expired() {
     for (life, config) in [
         (180, seed("demo", None)),
         (30, seed("demo", None).with_life(Duration::from_secs(30))),
-        (600, appdata("demo-app", true, Revision::One).with_life(Duration::from_secs(600))),
+        (
+            600,
+            appdata("demo-app", true, Revision::One).with_life(Duration::from_secs(600)),
+        ),
     ] {
         let world = World::new().await;
         let before = now();
@@ -172,7 +210,11 @@ async fn cancelled() {
     login.cancel.cancel();
     assert!(matches!(login.end().await, LoginEnd::Cancelled));
     assert!(now() - before < Duration::from_secs(1));
-    assert_eq!(world.wire.open_now(), 0, "the socket was closed before the login ended");
+    assert_eq!(
+        world.wire.open_now(),
+        0,
+        "the socket was closed before the login ended"
+    );
     assert_eq!(world.wire.closed().len(), 1);
     // What the phone says afterwards reaches nobody.
     let _ = world.emulator.approve(tmp_id.as_str());
@@ -185,7 +227,10 @@ async fn cancelled_before_it_began() {
     let cancel = CancellationToken::new();
     cancel.cancel();
     let keys = world.keys(KeyLifetime::Fresh);
-    let end = world.client.login(seed("demo", None), keys, &mut |_, _| {}, &cancel).await;
+    let end = world
+        .client
+        .login(seed("demo", None), keys, &mut |_, _| {}, &cancel)
+        .await;
     assert!(matches!(end, LoginEnd::Cancelled));
     assert_eq!(world.wire.count("/handshake"), 0);
 }
@@ -205,7 +250,9 @@ async fn dropping_the_future_cuts_the_connection() {
 #[tokio::test(start_paused = true)]
 async fn progress_is_told_in_order() {
     let world = World::new().await;
-    let Running { task, mut progress, .. } = world.start(seed("demo", None));
+    let Running {
+        task, mut progress, ..
+    } = world.start(seed("demo", None));
     let mut told = Vec::new();
     while let Some((progress, tmp_id)) = progress.recv().await {
         if let Progress::Connected(uri) = &progress {
@@ -229,8 +276,11 @@ async fn approval_may_come_late_and_without_a_socket() {
     let world = World::new().await;
     let mut login = world.start(seed("demo", None));
     let tmp_id = login.code().await;
-    let approve =
-        Approve { tmp_id: tmp_id.clone(), user: Some("bob".into()), delay: Duration::from_secs(90) };
+    let approve = Approve {
+        tmp_id: tmp_id.clone(),
+        user: Some("bob".into()),
+        delay: Duration::from_secs(90),
+    };
     let approved = world.emulator.approve(approve).unwrap();
     assert_eq!(done(login.end().await).safe_id.as_str(), approved.safe_id);
 }
@@ -239,15 +289,18 @@ async fn approval_may_come_late_and_without_a_socket() {
 #[tokio::test(start_paused = true)]
 async fn suspended_here_and_resumed_there() {
     let world = World::new().await;
-    for config in
-        [seed("demo", None), appdata("demo-app", true, Revision::One)]
-    {
+    for config in [seed("demo", None), appdata("demo-app", true, Revision::One)] {
         let (tmp_id, suspended) = suspend(&world, config.clone()).await;
         let approved = world.emulator.approve(tmp_id.as_str()).unwrap();
         sleep(Duration::from_secs(20)).await;
         let there = world.another_client();
         let end = there
-            .resume(config, &suspended, &mut |_, _| {}, &CancellationToken::new())
+            .resume(
+                config,
+                &suspended,
+                &mut |_, _| {},
+                &CancellationToken::new(),
+            )
             .await
             .unwrap();
         assert_eq!(done(end).safe_id.as_str(), approved.safe_id);
@@ -272,7 +325,9 @@ async fn suspend(
                 let _ = sender.send((login.tmp_id().unwrap().to_string(), kept));
             }
         };
-        client.login(config, keys, &mut watch, &CancellationToken::new()).await
+        client
+            .login(config, keys, &mut watch, &CancellationToken::new())
+            .await
     });
     let kept = match receiver.await {
         Ok(kept) => kept,
@@ -287,8 +342,14 @@ async fn suspend(
 async fn nonsense_cannot_be_resumed() {
     let world = World::new().await;
     let cancel = CancellationToken::new();
-    let refused = world.client.resume(seed("demo", None), b"x", &mut |_, _| {}, &cancel).await;
-    assert!(matches!(refused, Err(keylockr_client::Error::Resume(_))), "{refused:?}");
+    let refused = world
+        .client
+        .resume(seed("demo", None), b"x", &mut |_, _| {}, &cancel)
+        .await;
+    assert!(
+        matches!(refused, Err(keylockr_client::Error::Resume(_))),
+        "{refused:?}"
+    );
 }
 
 /// Our clock is an hour off, either way: the offset makes up for it.
@@ -318,7 +379,10 @@ async fn the_service_changes_its_time() {
     let end = login.end().await;
     // A clear error or the right result (security.md section 5).
     assert!(
-        matches!(end, LoginEnd::Done(_) | LoginEnd::Expired | LoginEnd::Failed(_)),
+        matches!(
+            end,
+            LoginEnd::Done(_) | LoginEnd::Expired | LoginEnd::Failed(_)
+        ),
         "{end:?}"
     );
     // And the next login works in any case.
@@ -341,5 +405,9 @@ async fn keys_rotate() {
     assert_eq!(world.wire.count("/key_enc"), 2);
     assert_eq!(world.wire.count("/key_sign"), 2);
     assert_eq!(world.client.key_changes(), 1);
-    assert_eq!(world.wire.count("/handshake"), 2, "the attempt is started again");
+    assert_eq!(
+        world.wire.count("/handshake"),
+        2,
+        "the attempt is started again"
+    );
 }

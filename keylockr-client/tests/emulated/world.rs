@@ -2,16 +2,21 @@
 //! login takes no time at all.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use keylockr_client::proto::link::{LinkConfig, LinkEvent, Reply, Request, RequestError};
 use keylockr_client::proto::login::{Authorized, Login, LoginConfig, LoginEnd, Progress};
 use keylockr_client::proto::{
     AppTag, ClientKeys, DisplayName, KeyLifetime, Revision, Service, SvcId,
 };
+use keylockr_client::proto::{
+    DataReply, Filekey, FilekeyStatus, RecordCodec, RecordLayout, SetDataReply, Ver,
+};
 use keylockr_client::{
-    BoxFuture, CancellationToken, Client, ClientBuilder, HttpRequest, HttpResponse, MAX_MESSAGE,
-    Socket, SocketError, SocketEvent, SocketTarget, Transport, TransportError, TransportErrorKind,
+    BoxFuture, CancellationToken, Client, ClientBuilder, HttpRequest, HttpResponse, LinkEvents,
+    LinkHandle, MAX_MESSAGE, Socket, SocketError, SocketEvent, SocketTarget, Transport,
+    TransportError, TransportErrorKind,
 };
 use keylockr_emulator::{Emulator, EmulatorSocket, Message};
 use tokio::sync::mpsc;
@@ -27,11 +32,22 @@ pub struct InProcess {
     /// Sockets that are open now.
     open: Arc<AtomicUsize>,
     closed: Arc<Mutex<Vec<u16>>>,
+    away: AtomicBool,
 }
 
 impl InProcess {
+    /// From now on nothing can be reached, or everything again.
+    pub fn go_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
     pub fn count(&self, path: &str) -> usize {
-        self.asked.lock().unwrap().iter().filter(|asked| asked.as_str() == path).count()
+        self.asked
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|asked| asked.as_str() == path)
+            .count()
     }
 
     /// Codes the client closed with, in order.
@@ -44,7 +60,10 @@ impl InProcess {
     }
 
     fn note(&self, path: &str) {
-        self.asked.lock().unwrap().push(path.trim_start_matches("/v3").to_owned());
+        self.asked
+            .lock()
+            .unwrap()
+            .push(path.trim_start_matches("/v3").to_owned());
     }
 }
 
@@ -52,6 +71,9 @@ impl Transport for InProcess {
     fn http(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         self.note(request.url.path());
         Box::pin(async move {
+            if self.away.load(Ordering::SeqCst) {
+                return Err(TransportErrorKind::Connect.into());
+            }
             let (status, _, body) = self
                 .emulator
                 .http(
@@ -73,9 +95,14 @@ impl Transport for InProcess {
         let url = target.url();
         self.note(url.path());
         Box::pin(async move {
+            if self.away.load(Ordering::SeqCst) {
+                return Err(SocketError::Failed(TransportErrorKind::Connect.into()));
+            }
             let address = format!("{}?{}", url.path(), url.query().unwrap_or_default());
-            let socket =
-                self.emulator.socket(&address, PEER).map_err(SocketError::Refused)?;
+            let socket = self
+                .emulator
+                .socket(&address, PEER)
+                .map_err(SocketError::Refused)?;
             self.open.fetch_add(1, Ordering::SeqCst);
             Ok(Box::new(InProcessSocket {
                 socket,
@@ -140,29 +167,65 @@ impl World {
     }
 
     pub async fn with(settings: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
-        let emulator =
-            Emulator::builder().in_process().seed(1).handshake_limit(0).start().await.unwrap();
+        let emulator = Emulator::builder()
+            .in_process()
+            .seed(1)
+            .handshake_limit(0)
+            .start()
+            .await
+            .unwrap();
         let emulator = Arc::new(emulator);
         let wire = Arc::new(InProcess {
             emulator: Arc::clone(&emulator),
             asked: Mutex::default(),
             open: Arc::default(),
             closed: Arc::default(),
+            away: AtomicBool::new(false),
         });
         let transport: Arc<dyn Transport> = Arc::clone(&wire) as Arc<dyn Transport>;
         let builder = Client::builder("https://keylockr.test").transport(transport);
         let client = settings(builder).build().unwrap();
-        Self { emulator, wire, client }
+        Self {
+            emulator,
+            wire,
+            client,
+        }
     }
 
     /// A second client of the same service, as another process would be.
     pub fn another_client(&self) -> Client {
         let transport: Arc<dyn Transport> = Arc::clone(&self.wire) as Arc<dyn Transport>;
-        Client::builder("https://keylockr.test").transport(transport).build().unwrap()
+        Client::builder("https://keylockr.test")
+            .transport(transport)
+            .build()
+            .unwrap()
     }
 
     pub fn keys(&self, lifetime: KeyLifetime) -> Arc<ClientKeys> {
         Arc::new(ClientKeys::generate(&mut self.client.entropy(), lifetime).unwrap())
+    }
+
+    /// Signs alice in and opens the connection.
+    pub async fn sign_in(&self, config: LoginConfig) -> SignedIn {
+        let keys = self.keys(KeyLifetime::Fresh);
+        self.sign_in_with(config, keys).await
+    }
+
+    pub async fn sign_in_with(&self, config: LoginConfig, keys: Arc<ClientKeys>) -> SignedIn {
+        let family = config.service().family();
+        let mut login = self.start_with(config, Arc::clone(&keys));
+        let tmp_id = login.code().await;
+        self.emulator.approve(tmp_id.as_str()).unwrap();
+        let who = done(login.end().await);
+        let config = LinkConfig::new(family, who.revision, who.app_id.clone());
+        let link = self.client.link(config, Arc::clone(&keys));
+        let events = link.events();
+        SignedIn {
+            who,
+            keys,
+            link,
+            events,
+        }
     }
 
     /// Waits until every socket is closed, as it is soon after a login has ended.
@@ -192,7 +255,95 @@ impl World {
             };
             client.login(config, for_task, &mut watch, &token).await
         });
-        Running { task, progress, cancel, keys }
+        Running {
+            task,
+            progress,
+            cancel,
+            keys,
+        }
+    }
+}
+
+/// A user who is signed in, and the connection that came of it.
+pub struct SignedIn {
+    pub who: Box<Authorized>,
+    pub keys: Arc<ClientKeys>,
+    pub link: LinkHandle,
+    pub events: LinkEvents,
+}
+
+impl SignedIn {
+    pub fn app_id(&self) -> &str {
+        self.who.app_id.as_str()
+    }
+
+    /// The next event that is not about the connection going up and down.
+    pub async fn event(&mut self) -> LinkEvent {
+        loop {
+            match self.events.next().await.as_deref() {
+                Some(LinkEvent::Up | LinkEvent::Down) => {}
+                Some(event) => return event.clone(),
+                None => panic!("no event came"),
+            }
+        }
+    }
+
+    /// Waits until the connection stands.
+    pub async fn up(&mut self) {
+        while !matches!(self.events.next().await.as_deref(), Some(LinkEvent::Up)) {}
+    }
+
+    /// The filekey and how its record is read, whichever way the dialect hands it out.
+    pub async fn unlock(&mut self) -> (Filekey, RecordCodec) {
+        let blob = match self.who.filekey.take() {
+            Some(blob) => blob,
+            None => match self.link.request(Request::ReqFilekey).await.unwrap() {
+                Reply::Filekey(FilekeyStatus::Done(grant)) => grant.data_filekey,
+                Reply::Filekey(FilekeyStatus::SafeAuthRequired) => match self.event().await {
+                    LinkEvent::FilekeyResult(FilekeyStatus::Done(grant)) => grant.data_filekey,
+                    other => panic!("{other:?}"),
+                },
+                other => panic!("{other:?}"),
+            },
+        };
+        let opened = blob
+            .open(self.keys.box_secret(), self.who.sender.as_ref())
+            .unwrap();
+        let layout = match (self.who.revision, opened.data_nonce) {
+            (None, Some(nonce)) => RecordLayout::FixedNonce(nonce),
+            _ => RecordLayout::Prefix,
+        };
+        (opened.filekey, RecordCodec::new(layout))
+    }
+
+    pub async fn read(&self) -> DataReply {
+        match self.link.request(Request::GetData).await.unwrap() {
+            Reply::Data(data) => data,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A round trip, whether or not the service keeps data.
+    pub async fn read_or_refused(&self) {
+        match self.link.request(Request::GetData).await {
+            Ok(_) | Err(RequestError::Refused(_)) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    pub async fn write(
+        &self,
+        data_enc: Vec<u8>,
+        ver: Option<Ver>,
+    ) -> Result<SetDataReply, RequestError> {
+        match self
+            .link
+            .request(Request::SetData { data_enc, ver })
+            .await?
+        {
+            Reply::Stored(stored) => Ok(stored),
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -207,11 +358,16 @@ pub struct Running {
 impl Running {
     /// Waits for the QR code and gives its `tmp_id`.
     pub async fn code(&mut self) -> String {
+        self.try_code()
+            .await
+            .expect("the login ended before there was a code")
+    }
+
+    /// The same; `None` when the login ended first.
+    pub async fn try_code(&mut self) -> Option<String> {
         loop {
-            match self.progress.recv().await {
-                Some((Progress::Connected(_), Some(tmp_id))) => return tmp_id,
-                Some(_) => {}
-                None => panic!("the login ended before there was a code"),
+            if let (Progress::Connected(_), Some(tmp_id)) = self.progress.recv().await? {
+                return Some(tmp_id);
             }
         }
     }
@@ -235,7 +391,14 @@ pub fn seed(svc_id: &str, app_tag: Option<&str>) -> LoginConfig {
 
 pub fn appdata(app_tag: &str, app_data: bool, minimum: Revision) -> LoginConfig {
     let app_tag = AppTag::parse(app_tag).unwrap();
-    LoginConfig::new(Service::AppData { app_tag, app_data, minimum }, name())
+    LoginConfig::new(
+        Service::AppData {
+            app_tag,
+            app_data,
+            minimum,
+        },
+        name(),
+    )
 }
 
 pub fn done(end: LoginEnd) -> Box<Authorized> {

@@ -46,6 +46,8 @@ pub struct Setup {
     pub family: &'static str,
     /// Whether the login asks for app data (appdata only).
     pub ask_app_data: bool,
+    /// The oldest revision that is accepted, 1 or 2 (appdata only).
+    pub minimum_revision: u8,
     /// The site's title on page and phone.
     pub site_title: String,
     /// The public origin; `None` is the address that the application listens at.
@@ -91,6 +93,7 @@ impl Setup {
             service: service.into(),
             family: "seed",
             ask_app_data: false,
+            minimum_revision: 1,
             site_title: "Conformance".to_owned(),
             public_origin: None,
             attempt_life: Duration::from_secs(180),

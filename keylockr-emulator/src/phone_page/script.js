@@ -603,9 +603,13 @@
     drawFrames();
   }
 
+  /** What only says that nothing has happened. */
+  const isIdle = (frame) =>
+    ["ping", "pong"].includes(frame.name) ||
+    (frame.name === "app_connect_req" && (frame.dir === "c2s" || frame.body?.status === "pending"));
+
   const isShown = (frame) =>
-    (!$("frame-id").value || frame.id === $("frame-id").value) &&
-    ($("pings").checked || !["ping", "pong"].includes(frame.name));
+    (!$("frame-id").value || frame.id === $("frame-id").value) && ($("pings").checked || !isIdle(frame));
 
   function frameRow(frame) {
     const out = frame.dir === "s2c";

@@ -187,6 +187,11 @@ impl Emulator {
         self.shared.save().await;
     }
 
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Origin of KeyLockr's API; clients append `/v3`.
     pub fn api(&self) -> String {
         self.api.clone()

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod data;
+mod frames;
+mod handshake;
+mod http;
 mod login;
 mod peer;
 mod secrets;

@@ -21,9 +21,11 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// An action: what to send, and how to read the answer. Closed, because the protocol names them all.
+/// An action: what to send, and how to read the answer. Closed, because the protocol names them
+/// all.
 ///
-/// There are no request ids: an answer is matched by its name, so keep one request of a kind in flight (K 3.9).
+/// There are no request ids: an answer is matched by its name, so keep one request of a kind in
+/// flight (K 3.9).
 pub trait Action: sealed::Sealed {
     /// The name in the header, of the action and of its answer.
     const NAME: &'static str;
@@ -37,8 +39,8 @@ pub trait Action: sealed::Sealed {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Peer`] when the service refused, with its [words](Error::refusal); [`ErrorKind::Shape`] for an
-    /// answer of another name or form.
+    /// [`ErrorKind::Peer`] when the service refused, with its [words](Error::refusal);
+    /// [`ErrorKind::Shape`] for an answer of another name or form.
     fn reply(&self, message: &Message, family: Family) -> Result<Self::Reply, Error>;
 }
 

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// A source of random bytes fit for keys and nonces. In production that is the operating system's generator and
-/// nothing else; a test passes one that repeats.
+/// A source of random bytes fit for keys and nonces. In production that is the operating system's
+/// generator and nothing else; a test passes one that repeats.
 pub trait Entropy {
     /// Fills the whole of `dest`, or fails.
     ///

@@ -1,9 +1,9 @@
 //! The KPS envelope: one message, boxed for its reader and sealed by its writer (K 3).
 //!
-//! Reading goes through four types, each of which says what has been proven:
-//! [`Frame`] (well formed), [`Authentic`] (sealed by the expected key), [`Opened`] (boxed for us), [`Message`] (recent,
-//! and its references lead somewhere). There is no way from one to the next but the check, and the order is that of
-//! K 3.4. What an action means is not known here.
+//! Reading goes through four types, each of which says what has been proven: [`Frame`] (well
+//! formed), [`Authentic`] (sealed by the expected key), [`Opened`] (boxed for us), [`Message`]
+//! (recent, and its references lead somewhere). There is no way from one to the next but the check,
+//! and the order is that of K 3.4. What an action means is not known here.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -29,8 +29,8 @@ pub const MAX_FRAME: usize = 65_536;
 /// Bytes of a seal: signature, then the hash it covers.
 const SEAL_LENGTH: usize = 96;
 
-/// SHA-256 of a `kps` in canonical form: the name of a message, whatever spelling it came in. Replay memories are keyed
-/// on it.
+/// SHA-256 of a `kps` in canonical form: the name of a message, whatever spelling it came in.
+/// Replay memories are keyed on it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KpsHash([u8; 32]);
 
@@ -62,7 +62,8 @@ impl fmt::Debug for KpsHash {
     }
 }
 
-/// Which way a frame travels. The box has one key for both directions: this, and the seal, keep them apart.
+/// Which way a frame travels. The box has one key for both directions: this, and the seal, keep
+/// them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// The header says `from`.
@@ -159,7 +160,8 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// What the sender calls itself. Worth nothing before [`Frame::verify`] under that identity's key.
+    /// What the sender calls itself. Worth nothing before [`Frame::verify`] under that identity's
+    /// key.
     pub fn claimed_id(&self) -> Option<&'a str> {
         self.text("id")
     }
@@ -303,8 +305,8 @@ impl Opened {
         self.message.hash
     }
 
-    /// Steps 8 and 9: the timestamp is inside the window, and every reference into the raw items leads somewhere.
-    /// Step 10, the replay memory, is the caller's: it outlives the connection.
+    /// Steps 8 and 9: the timestamp is inside the window, and every reference into the raw items
+    /// leads somewhere. Step 10, the replay memory, is the caller's: it outlives the connection.
     ///
     /// # Errors
     ///
@@ -359,10 +361,11 @@ impl Message {
         self.app_ver.as_deref()
     }
 
-    /// The body, with the raw items in their places. Nothing is copied, so an item that is referred to a thousand times
-    /// still exists once.
+    /// The body, with the raw items in their places. Nothing is copied, so an item that is referred
+    /// to a thousand times still exists once.
     pub fn body(&self) -> MapView<'_> {
-        // It was split when the message was opened; an empty map can stand in for what cannot happen.
+        // It was split when the message was opened; an empty map can stand in for what cannot
+        // happen.
         split_inner(&self.inner).map_or(MapView::EMPTY, |(_, body)| body.joined(&self.raw))
     }
 }

@@ -81,8 +81,8 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// A failure of this crate. It holds its [kind](Error::kind) and, for [`ErrorKind::Peer`], the peer's words; never a
-/// key, a plaintext or a piece of the input.
+/// A failure of this crate. It holds its [kind](Error::kind) and, for [`ErrorKind::Peer`], the
+/// peer's words; never a key, a plaintext or a piece of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
@@ -156,7 +156,8 @@ impl ServerRefusal {
         }
     }
 
-    /// The service's code, without control or direction characters. Unknown codes are generic failures.
+    /// The service's code, without control or direction characters. Unknown codes are generic
+    /// failures.
     pub fn code(&self) -> &str {
         &self.code
     }
@@ -166,7 +167,8 @@ impl ServerRefusal {
         self.msg.as_deref()
     }
 
-    /// Whether the code says that the user declined (K 7.5), as opposed to something having gone wrong.
+    /// Whether the code says that the user declined (K 7.5), as opposed to something having gone
+    /// wrong.
     pub fn is_denial(&self) -> bool {
         matches!(
             self.code.as_str(),

@@ -1,4 +1,5 @@
-//! Reading the members of a body: present or not, and of the right type. A nil member counts as absent.
+//! Reading the members of a body: present or not, and of the right type. A nil member counts as
+//! absent.
 
 use crate::envelope::Message;
 use crate::error::{Error, ErrorKind, ServerRefusal};

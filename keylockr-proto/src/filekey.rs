@@ -15,8 +15,8 @@ use crate::msgpack::{Document, View};
 use crate::primitives::{self, NONCE_LENGTH, TAG_LENGTH};
 use crate::record::DataNonce;
 
-/// The symmetric key of one user's record. It never leaves memory, is erased on drop, and can be neither printed,
-/// cloned nor serialised.
+/// The symmetric key of one user's record. It never leaves memory, is erased on drop, and can be
+/// neither printed, cloned nor serialised.
 #[expect(missing_debug_implementations, reason = "a secret prints nothing")]
 pub struct Filekey(Box<Zeroizing<[u8; 32]>>);
 
@@ -37,8 +37,8 @@ impl Filekey {
     }
 }
 
-/// `data_filekey`: a filekey boxed for our key. As sensitive as the filekey wherever our box secret is stored too, so it
-/// is erased on drop and prints nothing.
+/// `data_filekey`: a filekey boxed for our key. As sensitive as the filekey wherever our box secret
+/// is stored too, so it is erased on drop and prints nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FilekeyBlob(Zeroizing<Vec<u8>>);
 
@@ -65,15 +65,15 @@ impl FilekeyBlob {
 
     /// Opens the blob.
     ///
-    /// `expected` is the sender's key where one is known: the phone's key from the poll, or a pinned one. The long
-    /// layout names its sender, which must then be the expected one; the short layout does not, and cannot be opened
-    /// without. To observe a changed sender instead of refusing it, pass `None` for a pin and compare
-    /// [`OpenedFilekey::sender`] with it.
+    /// `expected` is the sender's key where one is known: the phone's key from the poll, or a
+    /// pinned one. The long layout names its sender, which must then be the expected one; the short
+    /// layout does not, and cannot be opened without. To observe a changed sender instead of
+    /// refusing it, pass `None` for a pin and compare [`OpenedFilekey::sender`] with it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::FilekeyShape`], [`ErrorKind::Key`], [`ErrorKind::FilekeySender`], [`ErrorKind::Filekey`], in this
-    /// order.
+    /// [`ErrorKind::FilekeyShape`], [`ErrorKind::Key`], [`ErrorKind::FilekeySender`],
+    /// [`ErrorKind::Filekey`], in this order.
     pub fn open(
         &self,
         own: &BoxSecret,
@@ -178,7 +178,8 @@ fn sized<'a, const N: usize>(fields: Fields<'a>, name: &str) -> Result<Option<&'
         .transpose()
 }
 
-/// How a request for the filekey stands: the answer to the request, and the push that may follow (K 6).
+/// How a request for the filekey stands: the answer to the request, and the push that may follow (K
+/// 6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FilekeyStatus {
     /// The phone sent it.

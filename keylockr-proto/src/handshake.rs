@@ -1,4 +1,5 @@
-//! The opening of an attempt: the handshake, the address of the socket, and what the QR code says (K 4.1, 5.1, 7.6).
+//! The opening of an attempt: the handshake, the address of the socket, and what the QR code says
+//! (K 4.1, 5.1, 7.6).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -21,7 +22,8 @@ use crate::time::{UnixTime, Window};
 const MAX_ANSWER: usize = 65_536;
 /// Longest return address of a same-device link, in bytes.
 const MAX_RETURN: usize = 2048;
-/// Longest `sig` worth decoding: a signature, a type, an id of 128 bytes and a time, with room to spare.
+/// Longest `sig` worth decoding: a signature, a type, an id of 128 bytes and a time, with room to
+/// spare.
 const MAX_SIG: usize = 1024;
 
 /// base64url: written without padding, read with or without, and otherwise strictly (K 1.8).
@@ -75,8 +77,8 @@ impl HandshakeRequest<'_> {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Peer`] when the service refused, [`ErrorKind::Size`], [`ErrorKind::Msgpack`], and [`ErrorKind::Shape`] for
-/// anything but a well-formed `tmp_id` of the family.
+/// [`ErrorKind::Peer`] when the service refused, [`ErrorKind::Size`], [`ErrorKind::Msgpack`], and
+/// [`ErrorKind::Shape`] for anything but a well-formed `tmp_id` of the family.
 pub fn handshake_reply(family: Family, body: &[u8]) -> Result<TmpId, Error> {
     if body.len() > MAX_ANSWER {
         return Err(ErrorKind::Size.into());
@@ -89,8 +91,8 @@ pub fn handshake_reply(family: Family, body: &[u8]) -> Result<TmpId, Error> {
     TmpId::parse(family, required(fields.text("tmp_id")?)?)
 }
 
-/// The `sig` of a socket's address: our name and the time, signed. A bearer value while its window lasts, so it is never
-/// logged, and made anew for every connection.
+/// The `sig` of a socket's address: our name and the time, signed. A bearer value while its window
+/// lasts, so it is never logged, and made anew for every connection.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WsSig(String);
 
@@ -106,11 +108,13 @@ impl WsSig {
         &self.0
     }
 
-    /// The service's side: who knocks. `lookup` finds the signing key of the handshake that an identity came from.
+    /// The service's side: who knocks. `lookup` finds the signing key of the handshake that an
+    /// identity came from.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Identity`] when it is malformed or unknown, then [`ErrorKind::Seal`], then [`ErrorKind::Time`].
+    /// [`ErrorKind::Identity`] when it is malformed or unknown, then [`ErrorKind::Seal`], then
+    /// [`ErrorKind::Time`].
     pub fn open(
         sig: &str,
         now: UnixTime,
@@ -162,7 +166,8 @@ impl WsClaim {
     }
 }
 
-/// What the QR code says. It is an open invitation: draw it only after `connected`, and remove it at any end (K 7.6).
+/// What the QR code says. It is an open invitation: draw it only after `connected`, and remove it
+/// at any end (K 7.6).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct QrUri(String);
 
@@ -177,13 +182,13 @@ impl QrUri {
         Self(uri)
     }
 
-    /// The same-device link, which leads back to `return_url` after the approval. That address carries a random id of
-    /// ours (K 7.7); on its own it finishes nothing.
+    /// The same-device link, which leads back to `return_url` after the approval. That address
+    /// carries a random id of ours (K 7.7); on its own it finishes nothing.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Shape`] unless it is http or https, at most 2048 bytes of printable ASCII, with a host and without
-    /// user info or fragment.
+    /// [`ErrorKind::Shape`] unless it is http or https, at most 2048 bytes of printable ASCII, with
+    /// a host and without user info or fragment.
     pub fn with_return(tmp_id: &TmpId, return_url: &str) -> Result<Self, Error> {
         if !is_return_url(return_url) {
             return Err(ErrorKind::Shape.into());

@@ -1,4 +1,5 @@
-//! Names and numbers that travel as text, each a type of its own: parsed once, printed as they came (K 6).
+//! Names and numbers that travel as text, each a type of its own: parsed once, printed as they came
+//! (K 6).
 
 use alloc::string::{String, ToString};
 use core::cmp::Ordering;
@@ -7,7 +8,8 @@ use core::fmt;
 use crate::error::{Error, ErrorKind};
 use crate::msgpack::View;
 
-/// The dialect family: configuration, because the handshakes differ and a guess would be an error the user sees (K 10).
+/// The dialect family: configuration, because the handshakes differ and a guess would be an error
+/// the user sees (K 10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
     /// The publicly documented dialect.
@@ -126,7 +128,8 @@ text_id! {
 }
 
 text_id! {
-    /// The stable identifier of a user within a service. Not a secret and never a proof of anything: it counts up.
+    /// The stable identifier of a user within a service. Not a secret and never a proof of
+    /// anything: it counts up.
     SafeId
 }
 
@@ -136,13 +139,14 @@ text_id! {
 }
 
 text_id! {
-    /// What the phone shows for an attempt: 1 to 64 characters, without control and direction characters.
+    /// What the phone shows for an attempt: 1 to 64 characters, without control and direction
+    /// characters.
     DisplayName
 }
 
 text_id! {
-    /// A user's nickname: for display only, at most 64 characters, without control and direction characters. Still
-    /// foreign text: escape it where you print it.
+    /// A user's nickname: for display only, at most 64 characters, without control and direction
+    /// characters. Still foreign text: escape it where you print it.
     Nickname
 }
 
@@ -169,7 +173,8 @@ impl AppTag {
 }
 
 impl TmpId {
-    /// From the service's answer. It is going to be signed and drawn, so its alphabet is checked first.
+    /// From the service's answer. It is going to be signed and drawn, so its alphabet is checked
+    /// first.
     ///
     /// # Errors
     ///
@@ -203,7 +208,8 @@ impl AppId {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Shape`] outside the rules of the family and revision. The seed family has one rule for both.
+    /// [`ErrorKind::Shape`] outside the rules of the family and revision. The seed family has one
+    /// rule for both.
     pub fn parse(family: Family, revision: Revision, text: &str) -> Result<Self, Error> {
         connection_id(family, revision, text).map(Self)
     }
@@ -222,7 +228,8 @@ impl SafeId {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Shape`] outside the rules of the family and revision. The seed family has one rule for both.
+    /// [`ErrorKind::Shape`] outside the rules of the family and revision. The seed family has one
+    /// rule for both.
     pub fn parse(family: Family, revision: Revision, text: &str) -> Result<Self, Error> {
         connection_id(family, revision, text).map(Self)
     }
@@ -249,8 +256,9 @@ impl Ver {
         Ok(Self(text.to_string()))
     }
 
-    /// Whether this is a smaller number than `other`: the sign of a record rolled back (K 8.4). Two versions that are
-    /// written differently may be neither older nor newer than each other, and are still not equal.
+    /// Whether this is a smaller number than `other`: the sign of a record rolled back (K 8.4). Two
+    /// versions that are written differently may be neither older nor newer than each other, and
+    /// are still not equal.
     pub fn is_older_than(&self, other: &Self) -> bool {
         let (ours, theirs) = (
             self.0.trim_start_matches('0'),
@@ -277,7 +285,8 @@ impl DisplayName {
         Ok(Self(plain))
     }
 
-    /// The same, but cut to 64 characters: for names that are put together from parts of unknown length.
+    /// The same, but cut to 64 characters: for names that are put together from parts of unknown
+    /// length.
     ///
     /// # Errors
     ///
@@ -338,8 +347,8 @@ impl fmt::Display for Identity {
     }
 }
 
-/// Foreign text made fit to show: control characters, line separators and everything that turns the writing direction
-/// are dropped, and what is left is cut to `max_chars`.
+/// Foreign text made fit to show: control characters, line separators and everything that turns the
+/// writing direction are dropped, and what is left is cut to `max_chars`.
 pub(crate) fn plain_text(text: &str, max_chars: usize) -> String {
     text.chars()
         .filter(|c| !c.is_control() && !turns_direction(*c))

@@ -1,7 +1,7 @@
 //! Keys, each kind a type of its own, so that none can stand in for another (K 1.6).
 //!
-//! Secrets live boxed, are erased on drop, and have neither `Debug` nor `Clone`. Public keys that nobody may use are
-//! refused when they are loaded, not when they are used.
+//! Secrets live boxed, are erased on drop, and have neither `Debug` nor `Clone`. Public keys that
+//! nobody may use are refused when they are loaded, not when they are used.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -34,7 +34,8 @@ impl SignSecret {
     ///
     /// [`ErrorKind::Entropy`]
     pub fn generate(entropy: &mut dyn Entropy) -> Result<Self, Error> {
-        let seed = Zeroizing::new(draw(entropy)?);
+        let mut seed = Zeroizing::new([0; Self::LENGTH]);
+        entropy.fill(seed.as_mut_slice())?;
         Ok(Self::from_bytes(&seed))
     }
 
@@ -62,8 +63,8 @@ impl SignSecret {
         SignPublic(self.0.verifier())
     }
 
-    /// A *signed message*: the signature, then the message (K 1.3). Frames, addresses and proofs are signed by the types
-    /// that build them; a message of your own must be like none of those.
+    /// A *signed message*: the signature, then the message (K 1.3). Frames, addresses and proofs
+    /// are signed by the types that build them; a message of your own must be like none of those.
     pub fn sign_message(&self, message: &[u8]) -> Vec<u8> {
         let mut signed = self.sign(message).to_vec();
         signed.extend_from_slice(message);
@@ -113,7 +114,8 @@ impl SignPublic {
         self.0.as_bytes()
     }
 
-    /// The message inside a *signed message* (signature, then message), if this key made it. Verification is strict.
+    /// The message inside a *signed message* (signature, then message), if this key made it.
+    /// Verification is strict.
     ///
     /// # Errors
     ///
@@ -216,7 +218,8 @@ impl BoxPublic {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Key`] for the seven encodings of low order (K 1.5), with or without the bit that X25519 ignores.
+    /// [`ErrorKind::Key`] for the seven encodings of low order (K 1.5), with or without the bit
+    /// that X25519 ignores.
     pub fn from_bytes(bytes: &[u8; Self::LENGTH]) -> Result<Self, Error> {
         let mut reduced = *bytes;
         reduced[31] &= 0x7f;
@@ -252,7 +255,8 @@ impl fmt::Debug for BoxPublic {
     }
 }
 
-/// The u-coordinates of low order below 2^255, in every encoding: 0, 1, two of order 8, p - 1, p and p + 1.
+/// The u-coordinates of low order below 2^255, in every encoding: 0, 1, two of order 8, p - 1, p
+/// and p + 1.
 const LOW_ORDER: [[u8; 32]; 7] = {
     let mut one = [0; 32];
     one[0] = 1;
@@ -283,7 +287,8 @@ const fn near_p(first: u8) -> [u8; 32] {
     bytes
 }
 
-/// The key of the box between two parties. The same for both of them, so an opened box does not say who wrote it.
+/// The key of the box between two parties. The same for both of them, so an opened box does not say
+/// who wrote it.
 #[expect(missing_debug_implementations, reason = "a secret prints nothing")]
 pub struct SharedKey(Box<Zeroizing<[u8; 32]>>);
 
@@ -349,12 +354,13 @@ pub enum KeyLifetime {
     Fresh,
     /// The signing pair is the service's, the box pair is made for one login.
     FixedSign,
-    /// Both pairs are the service's. Needed for filekeys inside the result; costs forward secrecy, and frames of one
-    /// session open in all others, so one replay memory must serve them all.
+    /// Both pairs are the service's. Needed for filekeys inside the result; costs forward secrecy,
+    /// and frames of one session open in all others, so one replay memory must serve them all.
     Fixed,
 }
 
-/// The two pairs of one client, independent of each other. Share it behind an `Arc`; it cannot be cloned.
+/// The two pairs of one client, independent of each other. Share it behind an `Arc`; it cannot be
+/// cloned.
 pub struct ClientKeys {
     sign: SignSecret,
     sign_public: SignPublic,
@@ -436,7 +442,8 @@ impl ServerKeys {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Size`] above 1024 bytes; [`ErrorKind::Key`] for bad base64, another length or a weak key.
+    /// [`ErrorKind::Size`] above 1024 bytes; [`ErrorKind::Key`] for bad base64, another length or a
+    /// weak key.
     pub fn from_base64(enc: &str, sign: &str) -> Result<Self, Error> {
         if enc.len().max(sign.len()) > KEY_ANSWER {
             return Err(ErrorKind::Size.into());

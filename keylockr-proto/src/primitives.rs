@@ -1,7 +1,7 @@
 //! The only file that names a cryptography crate.
 //!
-//! Everything above it speaks in arrays, slices and the few types below, so an implementation is exchanged here and
-//! nowhere else. K 1.1 to 1.5.
+//! Everything above it speaks in arrays, slices and the few types below, so an implementation is
+//! exchanged here and nowhere else. K 1.1 to 1.5.
 
 use alloc::boxed::Box;
 use core::marker::PhantomData;
@@ -21,7 +21,8 @@ pub(crate) const NONCE_LENGTH: usize = 24;
 /// Bytes of a detached signature.
 pub(crate) const SIGNATURE_LENGTH: usize = 64;
 
-/// An Ed25519 signing key, expanded once. Boxed, so that moving it leaves no copy behind; erased on drop.
+/// An Ed25519 signing key, expanded once. Boxed, so that moving it leaves no copy behind; erased on
+/// drop.
 pub(crate) struct Signer(Box<SigningKey>);
 
 impl Signer {
@@ -47,7 +48,8 @@ impl Signer {
 pub(crate) struct Verifier(VerifyingKey);
 
 impl Verifier {
-    /// `None` for bytes that are no point and for the points of small order, under which one signature fits every message.
+    /// `None` for bytes that are no point and for the points of small order, under which one
+    /// signature fits every message.
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
         let key = VerifyingKey::from_bytes(bytes).ok()?;
         (!key.is_weak()).then_some(Self(key))
@@ -99,7 +101,8 @@ pub(crate) fn secretbox_seal(
         .map(Into::into)
 }
 
-/// Checks the tag in constant time, then decrypts in place; on `false` the text is still the ciphertext.
+/// Checks the tag in constant time, then decrypts in place; on `false` the text is still the
+/// ciphertext.
 #[must_use]
 pub(crate) fn secretbox_open(
     key: &[u8; 32],
@@ -133,7 +136,8 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// HMAC-SHA-256 under a key of 32 bytes.
 pub(crate) fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> Zeroizing<[u8; 32]> {
-    // A key of any length up to the block size is used as it is, padded with zeros: so build the block and no fallible call.
+    // A key of any length up to the block size is used as it is, padded with zeros: so build the
+    // block and no fallible call.
     let mut block = Zeroizing::new([0; 64]);
     block[..32].copy_from_slice(key);
     let mut mac = <Hmac<Sha256> as KeyInit>::new((&*block).into());

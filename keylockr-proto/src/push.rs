@@ -44,8 +44,9 @@ impl Push {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Shape`] when a known event does not have its form; [`ErrorKind::Peer`] when one other than the
-    /// result of a login says `err`; [`ErrorKind::FilekeyShape`] for a filekey blob that is too large.
+    /// [`ErrorKind::Shape`] when a known event does not have its form; [`ErrorKind::Peer`] when one
+    /// other than the result of a login says `err`; [`ErrorKind::FilekeyShape`] for a filekey blob
+    /// that is too large.
     pub fn decode(message: &Message, family: Family) -> Result<Self, Error> {
         let accepted = || Fields::accepted(message, Origin::Unasked, family);
         Ok(match message.name() {
@@ -76,7 +77,8 @@ impl Push {
         })
     }
 
-    /// Whether a message of this name is an event of the protocol, as opposed to the answer to an action.
+    /// Whether a message of this name is an event of the protocol, as opposed to the answer to an
+    /// action.
     pub fn is_event(name: &str) -> bool {
         matches!(
             name,
@@ -110,8 +112,8 @@ pub enum AuthOutcome {
     Refused(ServerRefusal),
 }
 
-/// What an approval says. Ids have the form of their family and revision; that they are ours, and that the capabilities
-/// are those asked for, is for the login to check (K 7.4).
+/// What an approval says. Ids have the form of their family and revision; that they are ours, and
+/// that the capabilities are those asked for, is for the login to check (K 7.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The connection.
@@ -163,7 +165,8 @@ impl Capabilities {
         Ok(set)
     }
 
-    /// Whether this is exactly what was asked for: `sso`, and `app_data` if wanted. More is as wrong as less.
+    /// Whether this is exactly what was asked for: `sso`, and `app_data` if wanted. More is as
+    /// wrong as less.
     pub fn are_exactly(self, app_data: bool) -> bool {
         self.sso && self.app_data == app_data && !self.others
     }

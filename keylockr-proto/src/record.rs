@@ -1,8 +1,9 @@
 //! Sealing and opening a user's record (K 8.2, 8.3).
 //!
-//! The `nd` layout has **one nonce for every write**. Two versions under it give the XOR of their contents to whoever
-//! holds both, and the service holds all; the authentication key falls with them. So this crate writes that layout only
-//! with a layer of its own inside, unless it is told otherwise in so many words.
+//! The `nd` layout has **one nonce for every write**. Two versions under it give the XOR of their
+//! contents to whoever holds both, and the service holds all; the authentication key falls with
+//! them. So this crate writes that layout only with a layer of its own inside, unless it is told
+//! otherwise in so many words.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -57,17 +58,17 @@ pub enum RecordLayout {
 /// What may be written in the `nd` layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FixedNonceWrites {
-    /// Content sealed once more, with a fresh nonce inside. The service sees an ordinary record; another program that
-    /// reads it must know the layer.
+    /// Content sealed once more, with a fresh nonce inside. The service sees an ordinary record;
+    /// another program that reads it must know the layer.
     #[default]
     Inner,
-    /// Content as it is. **Two different writes leak both to the service, and let it forge a third.** Only for records
-    /// that another program must read and that are written once.
+    /// Content as it is. **Two different writes leak both to the service, and let it forge a
+    /// third.** Only for records that another program must read and that are written once.
     InsecureRaw,
 }
 
-/// Reads and writes one record. Keep one for as long as the record is used: it remembers whether the record has the
-/// inner layer, and then neither reads nor writes without it.
+/// Reads and writes one record. Keep one for as long as the record is used: it remembers whether
+/// the record has the inner layer, and then neither reads nor writes without it.
 #[derive(Clone, Debug)]
 pub struct RecordCodec {
     layout: RecordLayout,
@@ -101,11 +102,11 @@ impl RecordCodec {
         self
     }
 
-    /// Reads a record of the other layout too, when the configured one fails. It is the tag that decides. Writing keeps
-    /// to the configured layout.
+    /// Reads a record of the prefix layout too, when the one with the fixed nonce fails. It is the
+    /// tag that decides. Writing keeps to the configured layout.
     #[must_use]
-    pub fn with_read_fallback(mut self, nonce: bool) -> Self {
-        self.falls_back = nonce;
+    pub fn with_read_fallback(mut self, falls_back: bool) -> Self {
+        self.falls_back = falls_back;
         self
     }
 
@@ -144,8 +145,8 @@ impl RecordCodec {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Size`] when it comes out larger than the service takes; [`ErrorKind::Record`] for a raw write to a
-    /// record that has had the inner layer; [`ErrorKind::Entropy`].
+    /// [`ErrorKind::Size`] when it comes out larger than the service takes; [`ErrorKind::Record`]
+    /// for a raw write to a record that has had the inner layer; [`ErrorKind::Entropy`].
     pub fn seal(
         &mut self,
         filekey: &Filekey,

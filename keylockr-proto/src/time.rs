@@ -88,7 +88,8 @@ impl Window {
 
     /// Whether `ts` lies within the window around `now`, both ends included.
     ///
-    /// The drift rule for a local clock without correction is the same sum: `accepts(server, local)`.
+    /// The drift rule for a local clock without correction is the same sum: `accepts(server,
+    /// local)`.
     pub const fn accepts(self, now: UnixTime, ts: UnixTime) -> bool {
         now.0.saturating_sub(self.past) <= ts.0 && ts.0 <= now.0.saturating_add(self.future)
     }
@@ -102,7 +103,8 @@ impl Window {
 /// Now, on both clocks at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Monotonic time since some fixed origin of this process. Life spans and deadlines live on this axis.
+    /// Monotonic time since some fixed origin of this process. Life spans and deadlines live on
+    /// this axis.
     pub elapsed: Duration,
     /// The service's time: the local clock, corrected. Timestamps and windows use this one.
     pub unix: UnixTime,

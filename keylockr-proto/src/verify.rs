@@ -1,4 +1,5 @@
-//! Asking the service whether an identity holds, and a browser's proof that it owns its key (K 4.2, 7.8).
+//! Asking the service whether an identity holds, and a browser's proof that it owns its key (K 4.2,
+//! 7.8).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -21,8 +22,9 @@ const POSSESSION_PREFIX: &[u8] = b"klsso/pop/v1\n";
 
 /// The question of `POST /app_verify`: do these belong together, and to our service?
 ///
-/// Every member is a fact of ours: the service from configuration, the ids from a result that opened under the attempt's
-/// keys, the key as it was stored when the attempt started. Nothing of it comes from a browser.
+/// Every member is a fact of ours: the service from configuration, the ids from a result that
+/// opened under the attempt's keys, the key as it was stored when the attempt started. Nothing of
+/// it comes from a browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyRequest {
     /// Our service.
@@ -62,7 +64,8 @@ pub enum VerifyOutcome {
     },
     /// A definite no.
     Invalid,
-    /// No answer: a transport error, a refusal, or anything that is not exactly one of the two others.
+    /// No answer: a transport error, a refusal, or anything that is not exactly one of the two
+    /// others.
     Failed {
         /// What the service said, if that is what it was.
         refusal: Option<ServerRefusal>,
@@ -70,8 +73,8 @@ pub enum VerifyOutcome {
 }
 
 impl VerifyOutcome {
-    /// Classifies an answer. Only a 2xx with `_res` the text `ok` and `valid` a boolean counts; a name that occurs twice,
-    /// or anything after the end, makes it no answer.
+    /// Classifies an answer. Only a 2xx with `_res` the text `ok` and `valid` a boolean counts; a
+    /// name that occurs twice, or anything after the end, makes it no answer.
     pub fn from_response(status: u16, body: &[u8]) -> Self {
         let failed = Self::Failed { refusal: None };
         if !(200..300).contains(&status) || body.len() > MAX_ANSWER {
@@ -97,9 +100,9 @@ impl VerifyOutcome {
     }
 }
 
-/// What a browser signs to show that it owns the key it registered (K 7.8): without it, three public values would sign
-/// anybody in.
-#[derive(Clone, Copy, Debug)]
+/// What a browser signs to show that it owns the key it registered (K 7.8): without it, three
+/// public values would sign anybody in.
+#[derive(Clone, Copy)]
 pub struct Possession<'a> {
     /// Our own origin, `https://host[:port]`.
     pub audience: &'a str,
@@ -143,6 +146,17 @@ impl Possession<'_> {
     /// [`ErrorKind::Seal`]
     pub fn verify(&self, key: &SignPublic, proof: &PossessionProof) -> Result<(), Error> {
         key.verify(&self.message(), &proof.0)
+    }
+}
+
+/// Leaves the challenge out: until it is used, it is the attempt's.
+impl fmt::Debug for Possession<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Possession")
+            .field("audience", &self.audience)
+            .field("app_id", &self.app_id)
+            .field("safe_id", &self.safe_id)
+            .finish_non_exhaustive()
     }
 }
 

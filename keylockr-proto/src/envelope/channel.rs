@@ -22,8 +22,8 @@ pub const APP_VERSION: &str = "klsso/0.1.0";
 
 /// The client's end of one connection: its keys, the service's, and the name it goes by.
 ///
-/// The box key is computed once. Frames are sealed and opened here; what they mean is for [`Action`] and
-/// [`Push`](crate::Push).
+/// The box key is computed once. Frames are sealed and opened here; what they mean is for
+/// [`Action`] and [`Push`](crate::Push).
 pub struct Channel {
     keys: Arc<ClientKeys>,
     server_sign: SignPublic,
@@ -63,14 +63,16 @@ impl Channel {
         self
     }
 
-    /// The same connection with another frame limit. For benchmarks; every peer holds to [`MAX_FRAME`].
+    /// The same connection with another frame limit. For benchmarks; every peer holds to
+    /// [`MAX_FRAME`].
     #[must_use]
     pub fn with_frame_limit(mut self, limit: usize) -> Self {
         self.form.limit = limit;
         self
     }
 
-    /// The same connection, but with the nonce at the head of the box instead of in `n`, as K 3.1 allows a peer to.
+    /// The same connection, but with the nonce at the head of the box instead of in `n`, as K 3.1
+    /// allows a peer to.
     #[must_use]
     pub fn with_embedded_nonce(mut self, embeds_nonce: bool) -> Self {
         self.form.embeds_nonce = embeds_nonce;
@@ -87,13 +89,14 @@ impl Channel {
         &self.keys
     }
 
-    /// Seals a message: `body` is a map, and `raw` holds the binaries that its `__` members refer to (K 3.3, 3.6).
-    /// Nothing in `raw` is hidden from a reader on the way; put only ciphertext there.
+    /// Seals a message: `body` is a map, and `raw` holds the binaries that its `__` members refer
+    /// to (K 3.3, 3.6). Nothing in `raw` is hidden from a reader on the way; put only ciphertext
+    /// there.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Shape`] when the body is no map or deeper than a reader accepts, [`ErrorKind::Size`] when the frame
-    /// comes out too large, [`ErrorKind::Entropy`].
+    /// [`ErrorKind::Shape`] when the body is no map or deeper than a reader accepts,
+    /// [`ErrorKind::Size`] when the frame comes out too large, [`ErrorKind::Entropy`].
     pub fn seal(
         &self,
         action: &str,
@@ -129,8 +132,8 @@ impl Channel {
         self.seal(A::NAME, ts, &params.body, params.raw.as_slice(), entropy)
     }
 
-    /// Opens a frame of the service: steps 1 to 9 of K 3.4. Ask a replay memory about [`Message::kps_hash`] before
-    /// acting on what comes out.
+    /// Opens a frame of the service: steps 1 to 9 of K 3.4. Ask a replay memory about
+    /// [`Message::kps_hash`] before acting on what comes out.
     ///
     /// # Errors
     ///
@@ -237,7 +240,8 @@ impl ServerChannel {
     ///
     /// # Errors
     ///
-    /// The first check that fails; [`ErrorKind::Identity`] when `kps.id` is not this connection's name.
+    /// The first check that fails; [`ErrorKind::Identity`] when `kps.id` is not this connection's
+    /// name.
     pub fn open(&self, bytes: &[u8], now: UnixTime, window: Window) -> Result<Message, Error> {
         let frame = Frame::decode(bytes, self.form.limit, Direction::FromClient)?;
         if let Some(identity) = &self.identity
@@ -291,7 +295,8 @@ impl Form {
         }
         let nonce = draw::<NONCE_LENGTH>(entropy)?;
         let boxed = self.boxed(content, &nonce, shared)?;
-        // kps lies between these two in the frame, so that it is written once and hashed where it lies.
+        // kps lies between these two in the frame, so that it is written once and hashed where it
+        // lies.
         let mut frame = Vec::with_capacity(boxed.len() + raw_size(content.raw) + 512);
         let mut out = Writer(&mut frame);
         out.map(2);
@@ -384,7 +389,8 @@ fn raw_size(raw: &[&[u8]]) -> usize {
     raw.iter().map(|item| item.len() + 5).sum()
 }
 
-/// Whether a reader that holds to K 2.2 takes this body. It lies one map deep in the box, beside a header of six values.
+/// Whether a reader that holds to K 2.2 takes this body. It lies one map deep in the box, beside a
+/// header of six values.
 fn is_acceptable_body(body: &Value) -> bool {
     fn fits(value: &Value, depth: usize, left: &mut usize) -> bool {
         let names = match value {

@@ -16,10 +16,11 @@ pub enum Replay {
     Full,
 }
 
-/// The memory of messages already handled: bounded, and keyed on the [`KpsHash`], which no other spelling of the same
-/// message changes (K 3.8).
+/// The memory of messages already handled: bounded, and keyed on the [`KpsHash`], which no other
+/// spelling of the same message changes (K 3.8).
 ///
-/// One for each identity with fresh box keys. With fixed box keys, one for all attempts and processes of the service.
+/// One for each identity with fresh box keys. With fixed box keys, one for all attempts and
+/// processes of the service.
 pub struct ReplayWindow {
     seen: BTreeSet<KpsHash>,
     order: VecDeque<(Duration, KpsHash)>,
@@ -38,7 +39,8 @@ impl ReplayWindow {
         }
     }
 
-    /// Asks about a message and remembers it. `elapsed` is monotonic time, [`Now::elapsed`](crate::Now::elapsed).
+    /// Asks about a message and remembers it. `elapsed` is monotonic time,
+    /// [`Now::elapsed`](crate::Now::elapsed).
     pub fn insert(&mut self, hash: KpsHash, elapsed: Duration) -> Replay {
         self.expire(elapsed);
         if self.seen.contains(&hash) {

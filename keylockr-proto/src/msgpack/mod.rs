@@ -1,8 +1,9 @@
 //! The canonical writer and the strict, bounded reader of K 2.
 //!
-//! Reading builds no tree. [`Document::parse`] walks the input once, within fixed limits and without trusting a declared
-//! length, and from then on a [`View`] reads values where they lie. So what a hostile message costs is known beforehand:
-//! a few bytes for each value, never a multiple of what it *says* it holds.
+//! Reading builds no tree. [`Document::parse`] walks the input once, within fixed limits and
+//! without trusting a declared length, and from then on a [`View`] reads values where they lie. So
+//! what a hostile message costs is known beforehand: a few bytes for each value, never a multiple
+//! of what it *says* it holds.
 
 mod read;
 mod value;

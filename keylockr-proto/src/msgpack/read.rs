@@ -14,9 +14,9 @@ pub(crate) const MAX_VALUES: usize = 4096;
 
 /// One msgpack value that was checked from end to end (K 2.2).
 ///
-/// What came through [`Document::parse`] has unique text names, valid UTF-8, honest lengths, no extension types, at most
-/// 32 levels and 4096 values, and nothing after its end. Apart from a few bytes for each member of a map that is not
-/// sorted, the check allocates nothing.
+/// What came through [`Document::parse`] has unique text names, valid UTF-8, honest lengths, no
+/// extension types, at most 32 levels and 4096 values, and nothing after its end. Apart from a few
+/// bytes for each member of a map that is not sorted, the check allocates nothing.
 ///
 /// ```
 /// use keylockr_proto::{Document, View};
@@ -245,7 +245,8 @@ impl Check<'_> {
         (self.values <= MAX_VALUES).then_some(())
     }
 
-    /// Checks the value under the cursor, which lies inside `depth` containers. The recursion ends with `MAX_DEPTH`.
+    /// Checks the value under the cursor, which lies inside `depth` containers. The recursion ends
+    /// with `MAX_DEPTH`.
     fn value(&mut self, depth: usize) -> Option<()> {
         if depth > MAX_DEPTH {
             return None;

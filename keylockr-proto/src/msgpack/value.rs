@@ -7,8 +7,8 @@ use super::write::Writer;
 
 /// A value to be sent: the body of an action, the content of a record.
 ///
-/// The order of a map is that of its names' UTF-8 bytes, which is the order on the wire. For reading see
-/// [`Document`](crate::Document): it needs no tree.
+/// The order of a map is that of its names' UTF-8 bytes, which is the order on the wire. For
+/// reading see [`Document`](crate::Document): it needs no tree.
 #[derive(Clone, PartialEq)]
 pub enum Value {
     /// nil

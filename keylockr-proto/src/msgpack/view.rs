@@ -130,8 +130,8 @@ impl<'a> MapView<'a> {
         Value::from_members(self.iter().map(|(name, value)| (name, value.to_value())))
     }
 
-    /// All members in the order of their names' bytes. Costs four bytes for each member, and nothing when they already
-    /// came in order.
+    /// All members in the order of their names' bytes. Costs four bytes for each member, and
+    /// nothing when they already came in order.
     pub(super) fn for_each_sorted(self, mut each: impl FnMut(&'a str, View<'a>)) {
         let mut last = None;
         let sorted = self.iter().all(|(name, _)| last.replace(name) < Some(name));
@@ -167,8 +167,8 @@ impl<'a> MapView<'a> {
         Cursor::new(self.bytes.get(place..)?).member(self.raw)
     }
 
-    /// Follows every reference in this map and below, or says that one of them is wrong. `self` must still be the map
-    /// as it came, with its references visible.
+    /// Follows every reference in this map and below, or says that one of them is wrong. `self`
+    /// must still be the map as it came, with its references visible.
     pub(crate) fn check_references(self, items: &RawItems) -> Result<(), BadReference> {
         let mut references = 0_usize;
         for (name, value) in self.iter() {

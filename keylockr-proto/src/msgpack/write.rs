@@ -154,7 +154,8 @@ impl<S: Sink> Writer<'_, S> {
         self.0.put(bytes);
     }
 
-    /// The shortest header for a length: the short form, then those with one, two and four length bytes.
+    /// The shortest header for a length: the short form, then those with one, two and four length
+    /// bytes.
     fn length(&mut self, length: usize, short: Option<(u8, u8)>, wide: [Option<u8>; 3]) {
         if let (Ok(length), Some((head, end))) = (u8::try_from(length), short)
             && length < end
@@ -165,7 +166,8 @@ impl<S: Sink> Writer<'_, S> {
         } else if let (Ok(length), [_, Some(head), _]) = (u16::try_from(length), wide) {
             self.headed(head, &length.to_be_bytes());
         } else if let [.., Some(head)] = wide {
-            // Nothing this crate writes comes near four gigabytes; the frame limit stands far below.
+            // Nothing this crate writes comes near four gigabytes; the frame limit stands far
+            // below.
             let length = u32::try_from(length).unwrap_or(u32::MAX);
             self.headed(head, &length.to_be_bytes());
         }

@@ -1,6 +1,6 @@
-//! Replays every vector of `tests/vectors/keylockr-kps.json`, whatever the file holds: put another one of the same format in
-//! its place and it is run in full. A kind without a runner, an expectation without a check and a file without vectors
-//! are failures.
+//! Replays every vector of `tests/vectors/keylockr-kps.json`, whatever the file holds: put another
+//! one of the same format in its place and it is run in full. A kind without a runner, an
+//! expectation without a check and a file without vectors are failures.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod given;
@@ -24,7 +24,8 @@ fn replay(file: &Json) -> Result<usize, Vec<String>> {
     }
     for vector in vectors {
         let id = vector["id"].as_str().unwrap_or("without id");
-        // A runner may trip over a field that is missing: that is a failure of this vector, not the end of the run.
+        // A runner may trip over a field that is missing: that is a failure of this vector, not the
+        // end of the run.
         let outcome = std::panic::catch_unwind(|| runners::run(vector, &file["error_codes"]));
         match outcome {
             Ok(Ok(())) => {}
@@ -92,7 +93,8 @@ fn vectors_shortened_file_fails_by_its_count() {
     assert!(replay(&file).is_err());
 }
 
-/// Every vector notices when its expectation is turned round, so none of them passes by not looking.
+/// Every vector notices when its expectation is turned round, so none of them passes by not
+/// looking.
 #[test]
 fn vectors_notice_a_wrong_expectation() {
     let file = file();

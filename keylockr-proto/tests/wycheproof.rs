@@ -1,4 +1,5 @@
-//! Public vectors of the two curves: C2SP Wycheproof, the speccheck cases, and the RFCs' own examples.
+//! Public vectors of the two curves: C2SP Wycheproof, the speccheck cases, and the RFCs' own
+//! examples.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod given;
@@ -24,8 +25,8 @@ fn array(json: &Json) -> [u8; 32] {
     bytes(json).try_into().expect("32 bytes")
 }
 
-/// Whether a signature holds, by the only way this crate verifies: the key is loaded, then the signed message opened. A
-/// key that is refused accepts nothing.
+/// Whether a signature holds, by the only way this crate verifies: the key is loaded, then the
+/// signed message opened. A key that is refused accepts nothing.
 fn verifies(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
     let Ok(key) = <[u8; 32]>::try_from(key) else {
         return false;
@@ -72,8 +73,8 @@ fn wycheproof_ed25519() {
     assert_eq!(file["numberOfTests"], 151);
 }
 
-/// All 518 shared values: our box key is the one that another implementation derives from the value in the file. The 31
-/// that are zero are refused, whether by the key or by the agreement.
+/// All 518 shared values: our box key is the one that another implementation derives from the value
+/// in the file. The 31 that are zero are refused, whether by the key or by the agreement.
 #[test]
 fn wycheproof_x25519() {
     let file = read(X25519);
@@ -108,7 +109,8 @@ fn wycheproof_x25519() {
     assert_eq!(file["numberOfTests"], 518);
 }
 
-/// What our key seals, another implementation opens with the key it derives from the same shared value.
+/// What our key seals, another implementation opens with the key it derives from the same shared
+/// value.
 fn assert_opens_elsewhere(key: &SharedKey, shared: &[u8; 32]) {
     let mut other = [0; 32];
     crypto_core_hsalsa20(&mut other, &[0; 16], shared, None);
@@ -137,7 +139,8 @@ fn speccheck_equals_libsodium() {
     assert_eq!(verdicts, "XXXVXXXXXXXX");
 }
 
-/// RFC 8032, section 7.1: tests 1, 2, 3 and SHA(abc). The one of 1023 bytes is among the Wycheproof cases.
+/// RFC 8032, section 7.1: tests 1, 2, 3 and SHA(abc). The one of 1023 bytes is among the Wycheproof
+/// cases.
 #[test]
 fn rfc_8032_examples() {
     for (seed, public, message, signature) in [
@@ -239,7 +242,8 @@ fn rfc_7748_multiplications() {
     }
 }
 
-/// RFC 7748, section 5.2: one and a thousand iterations. The million is for a machine with nothing else to do.
+/// RFC 7748, section 5.2: one and a thousand iterations. The million is for a machine with nothing
+/// else to do.
 #[test]
 fn rfc_7748_iterations() {
     let mut k = [0; 32];
@@ -247,7 +251,8 @@ fn rfc_7748_iterations() {
     let mut u = k;
     let mut after = Vec::new();
     for round in 1..=1000 {
-        // A scalar times the base point is a public key; any other point goes through the raw function.
+        // A scalar times the base point is a public key; any other point goes through the raw
+        // function.
         let next = match round {
             1 => *BoxSecret::from_bytes(&k).public().as_bytes(),
             _ => x25519_dalek::x25519(k, u),

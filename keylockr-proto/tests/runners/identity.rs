@@ -2,9 +2,9 @@
 
 use keylockr_proto::{
     AppId, AppTag, BoxPublic, BoxSecret, ClientKeys, DisplayName, Error, Family, HandshakeRequest,
-    Identity, KeyLifetime, Possession, PossessionProof, QrUri, Revision, SafeId, Service,
-    SignPublic, SignSecret, SvcId, TmpId, UnixTime, Value, Ver, VerifyOutcome, VerifyRequest,
-    Window, WsSig, handshake_reply,
+    Identity, KeyLifetime, Nickname, Possession, PossessionProof, QrUri, Revision, SafeId,
+    ServerRefusal, Service, SignPublic, SignSecret, SvcId, TmpId, UnixTime, Value, Ver,
+    VerifyOutcome, VerifyRequest, Window, WsSig, handshake_reply,
 };
 use serde_json::Value as Json;
 
@@ -54,7 +54,7 @@ pub(crate) fn handshake_response(case: Case<'_>) -> Outcome {
     let reply = handshake_reply(case.family(), &case.bytes("hex"));
     if let Some(code) = case.expect["code"].as_str() {
         let refusal = reply.as_ref().err().and_then(Error::refusal);
-        same("code", refusal.map(|refusal| refusal.code()), Some(code))?;
+        same("code", refusal.map(ServerRefusal::code), Some(code))?;
     }
     match case.judge(reply)? {
         Some(tmp_id) => same("tmp_id", tmp_id.as_str(), case.text_expected("tmp_id")),
@@ -128,16 +128,14 @@ pub(crate) fn app_verify_response(case: Case<'_>) -> Outcome {
     let (result, nickname, code) = match &outcome {
         VerifyOutcome::Valid { nickname } => ("valid", nickname.as_ref(), None),
         VerifyOutcome::Invalid => ("invalid", None, None),
-        VerifyOutcome::Failed { refusal } => (
-            "failure",
-            None,
-            refusal.as_ref().map(|refusal| refusal.code()),
-        ),
+        VerifyOutcome::Failed { refusal } => {
+            ("failure", None, refusal.as_ref().map(ServerRefusal::code))
+        }
     };
     same("result", result, case.text_expected("result"))?;
     same(
         "nickname",
-        nickname.map(|name| name.as_str()),
+        nickname.map(Nickname::as_str),
         case.expect["nickname"].as_str(),
     )?;
     same("code", code, case.expect["code"].as_str())

@@ -166,6 +166,7 @@ impl<'a> Case<'a> {
     }
 }
 
+#[allow(clippy::needless_pass_by_value)]
 pub(crate) fn same<T: PartialEq + std::fmt::Debug>(what: &str, got: T, expected: T) -> Outcome {
     if got == expected {
         Ok(())

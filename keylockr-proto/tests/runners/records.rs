@@ -98,7 +98,8 @@ pub(crate) fn seal(case: Case<'_>) -> Outcome {
     same_hex("content", &opened, &content)
 }
 
-/// What the fixed nonce gives away: the tag aside, the difference of two records is that of their contents.
+/// What the fixed nonce gives away: the tag aside, the difference of two records is that of their
+/// contents.
 pub(crate) fn nonce_reuse(case: Case<'_>) -> Outcome {
     let (one, two) = (case.bytes("record_1"), case.bytes("record_2"));
     let difference: Vec<u8> = one[16..]

@@ -8,6 +8,8 @@ mod handshake;
 mod http;
 mod login;
 mod peer;
+mod result_faults;
 mod secrets;
 mod vectors;
 mod vectors_data;
+mod wire_faults;

@@ -1,1 +1,227 @@
-//! x
+//! What a log at its most talkative level holds of a login: no secret (security.md D3).
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::prelude::{
+    BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD,
+};
+use keylockr_client::proto::link::Request;
+use keylockr_client::proto::{KeyLifetime, Revision};
+use keylockr_emulator::{FaultKind, NewService};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::world::{SignedIn, World, appdata, done, seed};
+
+/// Everything that is logged on this thread, records of the `log` crate included.
+#[derive(Clone, Default)]
+pub struct Capture(Arc<Mutex<Vec<u8>>>);
+
+impl Capture {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Capture {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Capture {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+fn start(capture: &Capture) -> tracing::subscriber::DefaultGuard {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(capture.clone())
+        .set_default()
+}
+
+/// The ways in which bytes get into a log by accident.
+fn spellings(bytes: &[u8]) -> Vec<String> {
+    let mut hex = String::new();
+    for byte in bytes {
+        write!(hex, "{byte:02x}").unwrap();
+    }
+    let list = format!("{bytes:?}");
+    vec![
+        hex.clone(),
+        hex.to_ascii_uppercase(),
+        list.trim_matches(['[', ']']).to_owned(),
+        bytes.escape_ascii().to_string(),
+        STANDARD_NO_PAD.encode(bytes),
+        URL_SAFE_NO_PAD.encode(bytes),
+    ]
+}
+
+fn assert_absent(text: &str, what: &str, bytes: &[u8]) {
+    // A part is as bad as the whole.
+    for part in [bytes, &bytes[..bytes.len() / 2], &bytes[bytes.len() / 2..]] {
+        for spelling in spellings(part) {
+            assert!(!text.contains(&spelling), "{what} is in the log:\n{text}");
+        }
+    }
+}
+
+fn assert_clean(text: &str, world: &World, user: &SignedIn) {
+    assert_absent(text, "the signing key", user.keys.sign_secret().as_bytes());
+    assert_absent(text, "the box key", user.keys.box_secret().as_bytes());
+    let sigs = world.wire.sigs();
+    assert!(!sigs.is_empty());
+    for sig in sigs {
+        assert!(
+            !text.contains(&sig) && !text.contains(&sig[..40]),
+            "sig is in the log:\n{text}"
+        );
+    }
+    assert!(!text.contains("sig="), "{text}");
+    for frame in world.wire.frames() {
+        // The nonce is 24 bytes of binary behind the text `n`.
+        let at = frame
+            .windows(4)
+            .position(|window| window == b"\xa1n\xc4\x18");
+        if let Some(nonce) = at.and_then(|at| frame.get(at + 4..at + 28)) {
+            assert_absent(text, "a nonce", nonce);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn log_capture_has_no_secrets() {
+    let capture = Capture::default();
+    let guard = start(&capture);
+    let world = World::new().await;
+    world.wire.record();
+    for (config, lifetime) in [
+        (seed("demo-data", Some("notes")), KeyLifetime::Fresh),
+        (appdata("demo-app", true, Revision::Two), KeyLifetime::Fixed),
+    ] {
+        let keys = world.keys(lifetime);
+        let mut user = world.sign_in_with(config, keys).await;
+        user.up().await;
+        let (filekey, mut codec) = user.unlock().await;
+        let ver = user.read().await.ver;
+        let content = b"the content of a record, which is nobody's business";
+        let sealed = codec
+            .seal(&filekey, content, &mut world.client.entropy())
+            .unwrap();
+        user.write(sealed, ver).await.unwrap();
+        world.emulator.revoke(user.app_id()).unwrap();
+        user.link.ended().await;
+        let text = capture.text();
+        assert_clean(&text, &world, &user);
+        assert_absent(&text, "the filekey", filekey.as_bytes());
+        assert!(!text.contains("nobody's business"));
+        assert!(
+            !text.contains("Alice"),
+            "the nickname is nobody's business either"
+        );
+    }
+    drop(guard);
+    // The capture works: the events that are promised are there.
+    let text = capture.text();
+    for promised in [
+        "asked the service for the time",
+        "the service answered",
+        "the socket is open",
+        "the login has ended",
+        "closing the socket",
+    ] {
+        assert!(text.contains(promised), "{promised}");
+    }
+}
+
+/// Trouble is where logs grow long.
+#[tokio::test(start_paused = true)]
+async fn trouble_is_logged_without_secrets() {
+    for kind in [
+        FaultKind::BadSeal,
+        FaultKind::WrongRecipient,
+        FaultKind::Truncated,
+        FaultKind::VerifyGarbage,
+        FaultKind::Http500,
+        FaultKind::RotateKeys,
+        FaultKind::ErrorCode {
+            code: "\u{1b}[31mred\u{202e}".into(),
+        },
+    ] {
+        let capture = Capture::default();
+        let guard = start(&capture);
+        let world = World::new().await;
+        world.wire.record();
+        world.emulator.fault(kind).unwrap();
+        let mut login = world.start(seed("demo", None));
+        let keys = Arc::clone(&login.keys);
+        if let Some(tmp_id) = login.try_code().await {
+            let _ = world.emulator.approve(tmp_id.as_str());
+        }
+        let _ = login.end().await;
+        drop(guard);
+        let text = capture.text();
+        assert_absent(&text, "the signing key", keys.sign_secret().as_bytes());
+        assert_absent(&text, "the box key", keys.box_secret().as_bytes());
+        for sig in world.wire.sigs() {
+            assert!(!text.contains(&sig[..40]), "{text}");
+        }
+        assert!(
+            !text.contains(['\u{1b}', '\u{202e}']),
+            "control characters: {text:?}"
+        );
+    }
+}
+
+/// A replay leaves its trace in the counters, which are logged at the end.
+#[tokio::test(start_paused = true)]
+async fn replays_are_counted() {
+    for kind in [FaultKind::ReplaySame, FaultKind::ReplayReencoded] {
+        let capture = Capture::default();
+        let guard = start(&capture);
+        let world = World::new().await;
+        world.emulator.fault(kind).unwrap();
+        let mut login = world.start(seed("demo", None));
+        let tmp_id = login.code().await;
+        world.emulator.approve(tmp_id.as_str()).unwrap();
+        done(login.end().await);
+        drop(guard);
+        let text = capture.text();
+        assert!(
+            text.contains("replayed: ") && !text.contains("replayed: 0"),
+            "{text}"
+        );
+    }
+}
+
+/// A link says where it stands, and a refused request nothing of the peer's words.
+#[tokio::test(start_paused = true)]
+async fn links_are_logged_by_status() {
+    let capture = Capture::default();
+    let guard = start(&capture);
+    let world = World::new().await;
+    world
+        .emulator
+        .create_service(NewService::appdata("shop", "Shop", 1))
+        .unwrap();
+    let mut user = world.sign_in(appdata("shop", true, Revision::One)).await;
+    user.up().await;
+    world.emulator.fault(FaultKind::AppFileNotFound).unwrap();
+    user.link.request(Request::GetData).await.unwrap_err();
+    user.link.stop().await;
+    drop(guard);
+    assert!(capture.text().contains("status=Up"));
+}

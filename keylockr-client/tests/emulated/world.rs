@@ -33,9 +33,26 @@ pub struct InProcess {
     open: Arc<AtomicUsize>,
     closed: Arc<Mutex<Vec<u16>>>,
     away: AtomicBool,
+    recording: AtomicBool,
+    sigs: Mutex<Vec<String>>,
+    frames: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl InProcess {
+    /// Keeps sigs and frames from now on.
+    pub fn record(&self) {
+        self.recording.store(true, Ordering::SeqCst);
+    }
+
+    pub fn sigs(&self) -> Vec<String> {
+        self.sigs.lock().unwrap().clone()
+    }
+
+    /// The frames that the client sent.
+    pub fn frames(&self) -> Vec<Vec<u8>> {
+        self.frames.lock().unwrap().clone()
+    }
+
     /// From now on nothing can be reached, or everything again.
     pub fn go_away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
@@ -94,6 +111,14 @@ impl Transport for InProcess {
     fn open(&self, target: SocketTarget) -> BoxFuture<'_, Result<Box<dyn Socket>, SocketError>> {
         let url = target.url();
         self.note(url.path());
+        let recording = self.recording.load(Ordering::SeqCst);
+        if recording {
+            let query = url.query().unwrap_or_default();
+            self.sigs
+                .lock()
+                .unwrap()
+                .push(query.trim_start_matches("sig=").to_owned());
+        }
         Box::pin(async move {
             if self.away.load(Ordering::SeqCst) {
                 return Err(SocketError::Failed(TransportErrorKind::Connect.into()));
@@ -108,6 +133,7 @@ impl Transport for InProcess {
                 socket,
                 open: Arc::clone(&self.open),
                 closed: Arc::clone(&self.closed),
+                frames: recording.then(|| Arc::clone(&self.frames)),
             }) as Box<dyn Socket>)
         })
     }
@@ -117,6 +143,7 @@ struct InProcessSocket {
     socket: EmulatorSocket,
     open: Arc<AtomicUsize>,
     closed: Arc<Mutex<Vec<u16>>>,
+    frames: Option<Arc<Mutex<Vec<Vec<u8>>>>>,
 }
 
 impl Drop for InProcessSocket {
@@ -127,6 +154,9 @@ impl Drop for InProcessSocket {
 
 impl Socket for InProcessSocket {
     fn send(&mut self, frame: Vec<u8>) -> BoxFuture<'_, Result<(), TransportError>> {
+        if let Some(frames) = &self.frames {
+            frames.lock().unwrap().push(frame.clone());
+        }
         Box::pin(async move {
             self.socket.send(Message::Binary(frame)).await;
             Ok(())
@@ -181,6 +211,9 @@ impl World {
             open: Arc::default(),
             closed: Arc::default(),
             away: AtomicBool::new(false),
+            recording: AtomicBool::new(false),
+            sigs: Mutex::default(),
+            frames: Arc::default(),
         });
         let transport: Arc<dyn Transport> = Arc::clone(&wire) as Arc<dyn Transport>;
         let builder = Client::builder("https://keylockr.test").transport(transport);

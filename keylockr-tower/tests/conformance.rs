@@ -2,7 +2,9 @@
 #![cfg(all(feature = "axum", feature = "net"))]
 #![allow(
     clippy::expect_used,
-    reason = "the application of a test may fail loudly"
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
 )]
 
 #[path = "store/attempts.rs"]
@@ -17,7 +19,6 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::State,
     http::{StatusCode, header},
     response::IntoResponse,
     routing::get,

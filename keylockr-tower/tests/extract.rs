@@ -1,5 +1,11 @@
 //! What handlers get, and what they are spared.
 #![cfg(all(feature = "axum", feature = "net"))]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod browser;
 mod store;
@@ -108,7 +114,8 @@ async fn the_store_is_read_once_a_request() {
     let site = site(|builder| builder, app).await;
     let mut browser = Browser::new(site.app);
     browser.sign_in(&site.emulator, "alice").await;
-    (site.store.reads(), site.store.writes());
+    site.store.reads();
+    site.store.writes();
 
     assert_eq!(browser.get("/many").await.text, "three times");
     assert_eq!((site.store.reads(), site.store.writes()), (1, 0));

@@ -1,5 +1,11 @@
 //! Who passes a guard, and what the others are told.
 #![cfg(all(feature = "axum", feature = "net"))]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod browser;
 mod store;

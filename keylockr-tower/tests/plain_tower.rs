@@ -1,5 +1,11 @@
 //! Everything without axum: a tower stack, and plain HTTP types.
 #![cfg(feature = "net")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod browser;
 mod store;

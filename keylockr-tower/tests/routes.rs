@@ -1,5 +1,11 @@
 //! The login routes as axum serves them.
 #![cfg(all(feature = "axum", feature = "net"))]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod browser;
 

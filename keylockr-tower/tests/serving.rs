@@ -1,28 +1,44 @@
 //! Event streams over a real listener: they end at a shutdown, and with their client.
 #![cfg(all(feature = "axum", feature = "net"))]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
-use axum::Router;
+use axum::{Router, body::Body};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 use keylockr_emulator::Emulator;
 use keylockr_tower::{KeyLockr, KeyLockrLayer, routes};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     task::JoinHandle,
 };
 use tower_sessions::{MemoryStore, SessionManagerLayer};
 
 struct Server {
     address: SocketAddr,
-    keylockr: KeyLockr,
     stop: oneshot::Sender<()>,
     task: JoinHandle<std::io::Result<()>>,
 }
 
 async fn serve(emulator: &Emulator) -> Server {
+    serve_with(emulator, |app| app).await
+}
+
+async fn serve_with(emulator: &Emulator, outside: impl FnOnce(Router) -> Router) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let keylockr = KeyLockr::builder("demo", "Site")
@@ -30,25 +46,22 @@ async fn serve(emulator: &Emulator) -> Server {
         .public_origin(format!("http://{address}"))
         .build()
         .unwrap();
-    let app: Router = Router::new()
+    let sessions = SessionManagerLayer::new(MemoryStore::default()).with_secure(false);
+    let app = Router::new()
         .nest("/login", routes())
-        .layer(KeyLockrLayer::new(
-            keylockr.clone(),
-            SessionManagerLayer::new(MemoryStore::default()).with_secure(false),
-        ));
+        .layer(KeyLockrLayer::new(keylockr.clone(), sessions));
+    let app = outside(app);
     let (stop, stopped) = oneshot::channel();
-    let closing = keylockr.clone();
     let task = tokio::spawn(async move {
         axum::serve(listener, app)
             .with_graceful_shutdown(async move {
                 stopped.await.ok();
-                closing.shutdown().await;
+                keylockr.shutdown().await;
             })
             .await
     });
     Server {
         address,
-        keylockr,
         stop,
         task,
     }
@@ -114,4 +127,58 @@ async fn an_open_page_does_not_hold_up_a_shutdown() {
         assert!(rest.ends_with("0\r\n\r\n"), "a whole answer: {rest}");
     }
     server.task.await.unwrap().unwrap();
+}
+
+/// A body that says when it is gone, and what was in it with it.
+struct Watched {
+    body: Body,
+    _gone: Arc<mpsc::UnboundedSender<()>>,
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_frees_its_stream() {
+    let emulator = Emulator::start().await.unwrap();
+    let (gone, mut all_gone) = mpsc::unbounded_channel();
+    let gone = Arc::new(gone);
+    let watch = Arc::downgrade(&gone);
+    let server = serve_with(&emulator, |app| {
+        app.layer(axum::middleware::map_response(
+            move |response: axum::response::Response| {
+                let watched = watch.upgrade();
+                async move {
+                    match watched {
+                        Some(_gone) => response.map(|body| Body::new(Watched { body, _gone })),
+                        None => response,
+                    }
+                }
+            },
+        ))
+    })
+    .await;
+    let (cookie, events) = start(server.address).await;
+    let stream = listen(server.address, &cookie, &events).await;
+    drop(gone); // only bodies hold on to it now
+    assert!(all_gone.try_recv() == Err(mpsc::error::TryRecvError::Empty));
+    drop(stream);
+    assert_eq!(all_gone.recv().await, None, "the last body is gone");
 }

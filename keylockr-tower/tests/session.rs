@@ -1,5 +1,11 @@
 //! What becomes of the HTTP session at sign-in and sign-out.
 #![cfg(all(feature = "axum", feature = "net"))]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod browser;
 mod store;

@@ -105,7 +105,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         .keep_connection(true);
     builder = match settings.family {
         Family::AppData => builder.ask_app_data(true),
-        _ => builder.app_tag("notes"),
+        Family::Seed => builder.app_tag("notes"),
     };
     if let Some(key) = settings.seal_key {
         builder = builder.seal_key(key);

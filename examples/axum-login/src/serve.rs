@@ -69,3 +69,81 @@ async fn answer(app: &mut Router, request: Request) -> axum::response::Response 
         Err(never) => match never {},
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+        sync::oneshot,
+    };
+
+    use super::*;
+
+    /// Serves until the sender is used or dropped.
+    async fn site() -> (TcpStream, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let app = Router::new()
+            .route("/", get(|| async { "hello" }))
+            .route("/never", get(std::future::pending::<()>));
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(serve(listener, app, async {
+            stopped.await.ok();
+        }));
+        (client.await.unwrap(), stop, server)
+    }
+
+    /// Everything that the server says until it hangs up.
+    async fn rest(mut client: TcpStream) -> String {
+        let mut text = String::new();
+        client.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_does_not_come_ends_the_connection() {
+        for piece in ["", "GET / HTTP/1.1\r\nhost: "] {
+            let (mut client, _stop, _server) = site().await;
+            client.write_all(piece.as_bytes()).await.unwrap();
+            let answer = time::timeout(HEAD_TIME * 2, rest(client)).await;
+            assert!(!answer.expect("an end").contains("200 OK"), "{piece:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_head_is_refused() {
+        let many = "a: b\r\n".repeat(HEADERS + 1);
+        let long = format!("a: {}\r\n", "b".repeat(HEAD_BYTES));
+        for headers in [many, long] {
+            let (mut client, _stop, _server) = site().await;
+            let request = format!("GET / HTTP/1.1\r\nhost: site\r\n{headers}\r\n");
+            client.write_all(request.as_bytes()).await.unwrap();
+            let answer = rest(client).await;
+            assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_does_not_hold_up_the_end() {
+        let (mut client, stop, server) = site().await;
+        let request = b"GET / HTTP/1.1\r\nhost: site\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        stop.send(()).unwrap();
+        server.await.unwrap();
+        assert!(rest(client).await.ends_with("hello"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nor_does_a_handler_that_never_answers() {
+        let (mut client, stop, server) = site().await;
+        let request = b"GET /never HTTP/1.1\r\nhost: site\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        stop.send(()).unwrap();
+        server.await.unwrap();
+    }
+}

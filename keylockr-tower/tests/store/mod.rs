@@ -1,5 +1,11 @@
 //! A session store that counts how often it is asked, and that a test can take away.
 #![allow(dead_code, reason = "every test file uses its own part of this")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     fmt,

@@ -1,0 +1,178 @@
+//! The program as others start it: environment, first line, health, and its end.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::{net::SocketAddr, process::Stdio};
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
+    net::{TcpListener, TcpStream},
+    process::{Child, ChildStdout, Command},
+};
+
+const KNOWN: [&str; 15] = [
+    "BIND",
+    "KEYLOCKR_API",
+    "KEYLOCKR_SERVICE",
+    "KEYLOCKR_FAMILY",
+    "PUBLIC_ORIGIN",
+    "REDIS_URL",
+    "UNLOQ_SECRET",
+    "SEAL_KEY",
+    "LOGIN_LIMIT",
+    "ATTEMPT_LIFE",
+    "EMULATOR_LISTEN",
+    "EMULATOR_CONTROL",
+    "EMULATOR_HANDSHAKE_LIMIT",
+    "RUST_LOG",
+    "RUST_BACKTRACE",
+];
+
+fn command(environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_axum-login"));
+    for name in KNOWN {
+        command.env_remove(name);
+    }
+    command
+        .env("BIND", "127.0.0.1:0")
+        .envs(environment.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+struct Site {
+    child: Child,
+    output: Lines<BufReader<ChildStdout>>,
+    first: Value,
+    address: SocketAddr,
+}
+
+async fn start(environment: &[(&str, &str)]) -> Site {
+    let mut child = command(environment).spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = output.next_line().await.unwrap().expect("a first line");
+    let first: Value = serde_json::from_str(&line).expect("JSON");
+    let address = first["app"].as_str().unwrap();
+    let address = address.strip_prefix("http://").unwrap().parse().unwrap();
+    Site {
+        child,
+        output,
+        first,
+        address,
+    }
+}
+
+impl Site {
+    /// The status and the body of an answer.
+    async fn ask(&self, method: &str, path: &str) -> (u16, String) {
+        let mut socket = TcpStream::connect(self.address).await.unwrap();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\norigin: http://{}\r\n\
+             content-length: 0\r\nconnection: close\r\n\r\n",
+            self.address, self.address
+        );
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head[9..12].parse().unwrap(), body.to_owned())
+    }
+
+    /// Asks the program to end, and waits until it has.
+    async fn end(mut self, signal: &str) -> Option<i32> {
+        let id = self.child.id().unwrap().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().await;
+        assert!(sent.unwrap().success());
+        self.child.wait().await.unwrap().code()
+    }
+}
+
+#[tokio::test]
+async fn it_says_where_it_is_and_ends_when_asked() {
+    for signal in ["-TERM", "-INT"] {
+        let mut site = start(&[]).await;
+        let mut members: Vec<_> = site.first.as_object().unwrap().keys().collect();
+        members.sort();
+        assert_eq!(members, ["api", "app", "phone"]);
+        for origin in ["api", "phone"] {
+            let origin = site.first[origin].as_str().unwrap();
+            assert!(origin.starts_with("http://127.0.0.1:"), "{origin}");
+        }
+        let mut text = String::new();
+        while !text.contains("phone") {
+            text += &site.output.next_line().await.unwrap().expect("more text");
+        }
+        for (path, status) in [
+            ("/", 200),
+            ("/healthz", 200),
+            ("/readyz", 200),
+            ("/private", 401),
+            ("/api/me", 401),
+            ("/api/notes", 401),
+            ("/assets/site.css", 200),
+            ("/assets/site.js", 200),
+            ("/assets/icon.svg", 200),
+            ("/nowhere", 404),
+        ] {
+            assert_eq!(site.ask("GET", path).await.0, status, "{path}");
+        }
+        assert_eq!(site.ask("POST", "/hooks/unloq/logout").await.0, 404);
+        assert_eq!(site.ask("POST", "/login/start").await.0, 201);
+        assert_eq!(site.end(signal).await, Some(0), "{signal}");
+    }
+}
+
+#[tokio::test]
+async fn it_comes_up_without_keylockr() {
+    // A port that nobody listens at any more.
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let api = format!("http://{}", port.local_addr().unwrap());
+    drop(port);
+    let site = start(&[("KEYLOCKR_API", &api), ("UNLOQ_SECRET", "c2VjcmV0")]).await;
+    assert_eq!(site.first["api"], api);
+    assert!(site.first["phone"].is_null());
+    assert_eq!(site.ask("GET", "/healthz").await.0, 200);
+    assert_eq!(site.ask("GET", "/readyz").await.0, 503);
+    let (status, problem) = site.ask("POST", "/login/start").await;
+    assert_eq!(status, 503, "{problem}");
+    for hook in ["logout", "activate", "deactivate"] {
+        let path = format!("/hooks/unloq/{hook}");
+        assert_eq!(site.ask("POST", &path).await.0, 501, "{hook}");
+    }
+    assert_eq!(site.ask("POST", "/hooks/unloq/other").await.0, 404);
+    assert_eq!(site.end("-TERM").await, Some(0));
+}
+
+#[tokio::test]
+async fn attempts_are_limited_by_address() {
+    let site = start(&[("LOGIN_LIMIT", "2"), ("ATTEMPT_LIFE", "60")]).await;
+    let (status, started) = site.ask("POST", "/login/start").await;
+    assert_eq!(status, 201);
+    let started: Value = serde_json::from_str(&started).unwrap();
+    assert!(started["expires_in"].as_u64().unwrap() <= 60);
+    assert_eq!(site.ask("POST", "/login/start").await.0, 201);
+    assert_eq!(site.ask("POST", "/login/start").await.0, 429);
+}
+
+#[tokio::test]
+async fn a_wrong_environment_is_named() {
+    for (name, value) in [
+        ("REDIS_URL", "redis://127.0.0.1"),
+        ("ATTEMPT_LIFE", "601"),
+        ("SEAL_KEY", "short"),
+        ("KEYLOCKR_FAMILY", "tree"),
+    ] {
+        let output = command(&[(name, value)]).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        assert!(output.stdout.is_empty());
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(name), "{error}");
+    }
+}

@@ -89,3 +89,42 @@ impl ReplayMemory for MemoryReplay {
         Box::pin(core::future::ready(self.insert(hash)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{KpsHash, MemoryReplay, ReplayMemory, ReplayVerdict};
+    use tokio::time::{Duration, advance};
+
+    fn hash(number: u32) -> KpsHash {
+        let mut bytes = [0; KpsHash::LENGTH];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        KpsHash::from_bytes(bytes)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_frame_is_fresh_once() {
+        let memory = MemoryReplay::default();
+        assert_eq!(memory.check(hash(1)).await, ReplayVerdict::Fresh);
+        assert_eq!(memory.check(hash(1)).await, ReplayVerdict::Seen);
+        assert_eq!(memory.check(hash(2)).await, ReplayVerdict::Fresh);
+        // As long as the window could accept the frame, and a minute more.
+        advance(Duration::from_secs(600 + 180 + 60)).await;
+        assert_eq!(memory.check(hash(1)).await, ReplayVerdict::Seen);
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(memory.check(hash(1)).await, ReplayVerdict::Fresh);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn full_means_no_and_not_forget() {
+        let memory = MemoryReplay::with_capacity(10);
+        for number in 0..10 {
+            assert_eq!(memory.check(hash(number)).await, ReplayVerdict::Fresh);
+        }
+        assert_eq!(memory.check(hash(10)).await, ReplayVerdict::Unavailable);
+        for number in 0..10 {
+            assert_eq!(memory.check(hash(number)).await, ReplayVerdict::Seen);
+        }
+        advance(Duration::from_secs(841)).await;
+        assert_eq!(memory.check(hash(10)).await, ReplayVerdict::Fresh);
+    }
+}

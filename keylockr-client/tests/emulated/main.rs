@@ -5,5 +5,6 @@
 mod connection;
 mod faults;
 mod logs;
+mod network;
 mod sign_in;
 mod world;

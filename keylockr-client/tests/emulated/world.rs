@@ -1,9 +1,11 @@
 //! A client and an emulator in one process, with no socket between them: under paused time a whole
 //! login takes no time at all.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use keylockr_client::proto::link::{LinkConfig, LinkEvent, Reply, Request, RequestError};
 use keylockr_client::proto::login::{Authorized, Login, LoginConfig, LoginEnd, Progress};
@@ -19,10 +21,30 @@ use keylockr_client::{
     TransportError, TransportErrorKind,
 };
 use keylockr_emulator::{Emulator, EmulatorSocket, Message};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// What happens to the frames of the service on their way.
+#[derive(Clone, Debug)]
+pub enum Mangle {
+    Delay(Duration),
+    Double,
+    /// Every second frame overtakes the one before it, if that comes within a second.
+    Swap,
+    /// The frame of this number (over all sockets) has one bit flipped.
+    Flip {
+        frame: usize,
+        place: usize,
+    },
+    /// Only so many bytes of it arrive.
+    Cut {
+        frame: usize,
+        keep: usize,
+    },
+}
 
 /// The emulator as a [`Transport`].
 pub struct InProcess {
@@ -33,12 +55,35 @@ pub struct InProcess {
     open: Arc<AtomicUsize>,
     closed: Arc<Mutex<Vec<u16>>>,
     away: AtomicBool,
+    mangle: Mutex<Option<Mangle>>,
+    frame: Arc<AtomicUsize>,
+    /// What befalls the sockets that are open; later ones have their own.
+    fate: watch::Sender<Fate>,
     recording: AtomicBool,
     sigs: Mutex<Vec<String>>,
     frames: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl InProcess {
+    pub fn mangle(&self, mangle: Mangle) {
+        *self.mangle.lock().unwrap() = Some(mangle);
+    }
+
+    /// The sockets that are open are half open from now on.
+    pub fn go_silent(&self) {
+        self.fate.send_modify(|fate| fate.silent = fate.born);
+    }
+
+    /// The sockets that are open take no frame any more.
+    pub fn stop_taking(&self) {
+        self.fate.send_modify(|fate| fate.stuck = fate.born);
+    }
+
+    /// The sockets that are open break.
+    pub fn cut(&self) {
+        self.fate.send_modify(|fate| fate.cut = fate.born);
+    }
+
     /// Keeps sigs and frames from now on.
     pub fn record(&self) {
         self.recording.store(true, Ordering::SeqCst);
@@ -129,8 +174,18 @@ impl Transport for InProcess {
                 .socket(&address, PEER)
                 .map_err(SocketError::Refused)?;
             self.open.fetch_add(1, Ordering::SeqCst);
+            let mut number = 0;
+            self.fate.send_modify(|fate| {
+                fate.born += 1;
+                number = fate.born;
+            });
             Ok(Box::new(InProcessSocket {
                 socket,
+                number,
+                fate: self.fate.subscribe(),
+                mangle: self.mangle.lock().unwrap().clone(),
+                frame: Arc::clone(&self.frame),
+                held: VecDeque::new(),
                 open: Arc::clone(&self.open),
                 closed: Arc::clone(&self.closed),
                 frames: recording.then(|| Arc::clone(&self.frames)),
@@ -139,11 +194,99 @@ impl Transport for InProcess {
     }
 }
 
+/// Sockets are numbered; what befalls one of this number befalls all before it.
+#[derive(Clone, Debug, Default)]
+struct Fate {
+    born: usize,
+    silent: usize,
+    stuck: usize,
+    cut: usize,
+}
+
 struct InProcessSocket {
     socket: EmulatorSocket,
+    number: usize,
+    fate: watch::Receiver<Fate>,
+    mangle: Option<Mangle>,
+    frame: Arc<AtomicUsize>,
+    /// Frames that were received and not handed on yet.
+    held: VecDeque<(Instant, Vec<u8>)>,
     open: Arc<AtomicUsize>,
     closed: Arc<Mutex<Vec<u16>>>,
     frames: Option<Arc<Mutex<Vec<Vec<u8>>>>>,
+}
+
+impl InProcessSocket {
+    /// Until this socket is half open, or broken.
+    async fn doom(fate: &mut watch::Receiver<Fate>, number: usize) -> bool {
+        match fate
+            .wait_for(|fate| fate.silent >= number || fate.cut >= number)
+            .await
+        {
+            Ok(fate) => fate.cut >= number,
+            Err(_) => true,
+        }
+    }
+
+    /// Takes in what the service sent, as the network has it.
+    fn take_in(&mut self, mut bytes: Vec<u8>) {
+        let number = self.frame.fetch_add(1, Ordering::SeqCst);
+        let mut due = now();
+        match &self.mangle {
+            None => {}
+            Some(Mangle::Delay(delay)) => due += *delay,
+            Some(Mangle::Double) => self.held.push_back((due, bytes.clone())),
+            Some(Mangle::Swap) if number % 2 == 0 => due += Duration::from_secs(1),
+            Some(Mangle::Swap) => {
+                self.held.push_front((due, bytes));
+                return;
+            }
+            Some(Mangle::Flip { frame, place }) if *frame == number => {
+                let at = place % (bytes.len() * 8);
+                bytes[at / 8] ^= 1 << (at % 8);
+            }
+            Some(Mangle::Cut { frame, keep }) if *frame == number => bytes.truncate(*keep),
+            Some(Mangle::Flip { .. } | Mangle::Cut { .. }) => {}
+        }
+        self.held.push_back((due, bytes));
+    }
+
+    async fn event(&mut self) -> SocketEvent {
+        loop {
+            let due = async {
+                match self.held.front() {
+                    Some((due, _)) => sleep_until(*due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let message = tokio::select! {
+                biased;
+                () = due => {
+                    let (_, bytes) = self.held.pop_front().unwrap();
+                    return SocketEvent::Binary(bytes.into());
+                }
+                message = self.socket.recv() => message,
+            };
+            match message {
+                Some(Message::Binary(bytes)) if bytes.len() > MAX_MESSAGE => {
+                    return SocketEvent::Oversized;
+                }
+                Some(Message::Binary(bytes)) => self.take_in(bytes),
+                Some(Message::Ping(bytes)) => {
+                    self.socket.send(Message::Pong(bytes)).await;
+                    return SocketEvent::Activity;
+                }
+                Some(Message::Text(_) | Message::Pong(_)) => return SocketEvent::Activity,
+                Some(Message::Close(code)) => return SocketEvent::Closed { code: Some(code) },
+                None => return SocketEvent::Closed { code: None },
+            }
+        }
+    }
+}
+
+fn now() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "tokio's clock, paused")]
+    Instant::now()
 }
 
 impl Drop for InProcessSocket {
@@ -158,6 +301,16 @@ impl Socket for InProcessSocket {
             frames.lock().unwrap().push(frame.clone());
         }
         Box::pin(async move {
+            let (stuck, silent) = {
+                let fate = self.fate.borrow();
+                (fate.stuck >= self.number, fate.silent >= self.number)
+            };
+            if stuck {
+                return std::future::pending().await;
+            }
+            if silent {
+                return Ok(());
+            }
             self.socket.send(Message::Binary(frame)).await;
             Ok(())
         })
@@ -165,17 +318,17 @@ impl Socket for InProcessSocket {
 
     fn receive(&mut self) -> BoxFuture<'_, Result<SocketEvent, TransportError>> {
         Box::pin(async move {
-            Ok(match self.socket.recv().await {
-                Some(Message::Binary(bytes)) if bytes.len() > MAX_MESSAGE => SocketEvent::Oversized,
-                Some(Message::Binary(bytes)) => SocketEvent::Binary(bytes.into()),
-                Some(Message::Ping(bytes)) => {
-                    self.socket.send(Message::Pong(bytes)).await;
-                    SocketEvent::Activity
+            let (mut fate, number) = (self.fate.clone(), self.number);
+            tokio::select! {
+                biased;
+                cut = Self::doom(&mut fate, number) => {
+                    if cut {
+                        return Err(TransportErrorKind::Interrupted.into());
+                    }
+                    std::future::pending().await
                 }
-                Some(Message::Text(_) | Message::Pong(_)) => SocketEvent::Activity,
-                Some(Message::Close(code)) => SocketEvent::Closed { code: Some(code) },
-                None => SocketEvent::Closed { code: None },
-            })
+                event = self.event() => Ok(event),
+            }
         })
     }
 
@@ -211,6 +364,9 @@ impl World {
             open: Arc::default(),
             closed: Arc::default(),
             away: AtomicBool::new(false),
+            mangle: Mutex::default(),
+            frame: Arc::default(),
+            fate: watch::Sender::new(Fate::default()),
             recording: AtomicBool::new(false),
             sigs: Mutex::default(),
             frames: Arc::default(),

@@ -97,10 +97,11 @@ fn outgoing_nonces_unique() {
             panic!("one draw for a frame")
         };
         assert_eq!(nonce.len(), 24);
-        let n = frame
-            .windows(28)
-            .position(|at| at == [&[0xa1, b'n', 0xc4, 24], &nonce[..]].concat());
-        assert!(n.is_some(), "the nonce on the wire is the one drawn");
+        let on_wire = [&[0xa1, b'n', 0xc4, 24], &nonce[..]].concat();
+        assert!(
+            frame.windows(28).any(|at| at == on_wire),
+            "the nonce on the wire is the one drawn"
+        );
         assert!(seen.insert(nonce.clone()), "round {round}");
     }
     assert_eq!(seen.len(), 100_000);
@@ -113,6 +114,27 @@ fn outgoing_nonces_unique() {
         "E_ENTROPY",
         "no randomness, no frame"
     );
+}
+
+#[test]
+fn frames_name_their_software() {
+    let said = |app_ver: Option<&str>| {
+        let channel = pair().client.with_app_ver(app_ver);
+        let frame = channel.seal("x", NOW, &Value::map(), &[], &mut Sequence(1));
+        let opened = pair().server.open(&frame.unwrap(), NOW, Window::CLIENT);
+        opened.unwrap().app_ver().map(ToOwned::to_owned)
+    };
+    let frame = pair()
+        .client
+        .seal("x", NOW, &Value::map(), &[], &mut Sequence(1))
+        .unwrap();
+    let opened = pair().server.open(&frame, NOW, Window::CLIENT).unwrap();
+    assert_eq!(opened.app_ver(), Some("klsso/0.1.0"));
+    assert_eq!(opened.app_ver(), Some(keylockr_proto::APP_VERSION));
+    assert_eq!(said(Some("other/1")), Some("other/1".to_owned()));
+    assert_eq!(said(None), None);
+    assert_eq!(said(Some(&"v".repeat(64))), Some("v".repeat(64)));
+    assert_eq!(said(Some(&"v".repeat(65))), None, "too long to be one");
 }
 
 #[test]

@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use super::value::Value;
 use super::view::View;
-use super::write::Writer;
+use super::write::reencode;
 use crate::error::{Error, ErrorKind};
 
 /// Largest input of the reader, in bytes.
@@ -61,9 +61,7 @@ impl<'a> Document<'a> {
 
     /// The canonical bytes of the value, whichever spelling it came in.
     pub fn canonical(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        Writer(&mut bytes).view(self.root);
-        bytes
+        reencode(self.root)
     }
 
     /// The value as a tree. This does allocate in proportion to the number of values.

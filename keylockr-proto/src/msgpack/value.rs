@@ -3,7 +3,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::write::Writer;
+use super::write::encode;
 
 /// A value to be sent: the body of an action, the content of a record.
 ///
@@ -49,9 +49,7 @@ impl Value {
 
     /// The canonical bytes (K 2.1).
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        Writer(&mut bytes).value(self);
-        bytes
+        encode(self)
     }
 
     /// The member of this map, if it is one and has it.

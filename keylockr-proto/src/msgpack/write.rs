@@ -21,6 +21,33 @@ impl Sink for Hasher {
     }
 }
 
+/// Counts, so that a buffer can be made of the right size: it then holds the only copy.
+struct Length(usize);
+
+impl Sink for Length {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+}
+
+/// The canonical bytes of a value, in a buffer that never had to grow.
+pub(super) fn encode(value: &Value) -> Vec<u8> {
+    let mut length = Length(0);
+    Writer(&mut length).value(value);
+    let mut bytes = Vec::with_capacity(length.0);
+    Writer(&mut bytes).value(value);
+    bytes
+}
+
+/// The canonical bytes of what was read, in a buffer that never had to grow.
+pub(super) fn reencode(view: View<'_>) -> Vec<u8> {
+    let mut length = Length(0);
+    Writer(&mut length).view(view);
+    let mut bytes = Vec::with_capacity(length.0);
+    Writer(&mut bytes).view(view);
+    bytes
+}
+
 /// Writes values in their shortest form (K 2.1).
 pub(crate) struct Writer<'s, S: Sink>(pub(crate) &'s mut S);
 

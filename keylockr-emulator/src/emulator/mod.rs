@@ -126,9 +126,10 @@ impl Builder {
         let saved = self.state.as_deref().map(load).transpose()?.flatten();
         let starts = saved.as_ref().map_or(0, |saved| saved.starts() + 1);
         let random = Random::new(self.seed, starts)?;
+        // From siblings: the service cannot compute what the phones draw.
         let phones = Phones::new(random.fork("phones"));
         let hub = Hub::new();
-        let server = Server::new(random, self.handshake_limit, hub.clone());
+        let server = Server::new(random.fork("service"), self.handshake_limit, hub.clone());
         let mut world = World::new(server, phones);
         if let Some(saved) = saved
             && !world.restore(saved)

@@ -2,7 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod api;
-mod calls;
+pub(crate) mod calls;
 mod control;
 pub(crate) mod listen;
 mod stream;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod control;
 mod data;
 mod frames;
 mod handshake;
@@ -10,6 +11,7 @@ mod login;
 mod peer;
 mod result_faults;
 mod secrets;
+mod state;
 mod vectors;
 mod vectors_data;
 mod wire_faults;

@@ -132,6 +132,7 @@ impl Peer {
             server_sign: sign,
             now,
             sent: 0,
+            frame_nonce: [0; 24],
         })
     }
 }
@@ -145,6 +146,8 @@ pub(crate) struct PeerSocket {
     pub(crate) server_sign: [u8; 32],
     pub(crate) now: u64,
     sent: u64,
+    /// Nonce of the last frame that was opened.
+    pub(crate) frame_nonce: [u8; 24],
 }
 
 /// A frame as the peer sees it.
@@ -217,6 +220,15 @@ impl PeerSocket {
     /// The next frame, which is a good one.
     pub(crate) async fn frame(&mut self) -> Seen {
         let bytes = self.bytes().await;
+        let root = reader::decode(&bytes).unwrap();
+        let kps = root
+            .as_map()
+            .and_then(|root| root.get("kps"))
+            .and_then(Value::as_map)
+            .unwrap();
+        self.frame_nonce = kps
+            .bin("n")
+            .map_or([0; 24], |nonce| nonce.try_into().unwrap());
         self.open(&bytes).unwrap()
     }
 

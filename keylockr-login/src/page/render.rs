@@ -215,11 +215,11 @@ pub(super) fn notice(parts: &Parts<'_>, notice: &Notice<'_>) -> String {
     push_html(&mut body, parts.view.site);
     body.push_str("</bdi></h1>\n<p class=\"kl-status\">");
     body.push_str(&fill(words, &site, true));
-    body.push_str("</p>\n<div class=\"kl-actions\"><a class=\"kl-button kl-main\" href=\"");
+    body.push_str("</p>\n<p><a class=\"kl-button kl-main\" href=\"");
     push_html(&mut body, parts.view.back);
     body.push_str("\">");
     body.push_str(&fill(texts.get(Text::Back), &site, true));
-    body.push_str("</a></div>\n</main>\n");
+    body.push_str("</a></p>\n</main>\n");
     document(texts, &head(parts, parts.view.site), &body)
 }
 

@@ -8,6 +8,7 @@ mod frames;
 mod handshake;
 mod http;
 mod login;
+mod network;
 mod peer;
 mod result_faults;
 mod secrets;

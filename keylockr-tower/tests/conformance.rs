@@ -26,6 +26,7 @@ use axum::{
 use keylockr_emulator::conformance::{
     Adapter, Admission, Admissions, AdmitMode, REMEMBERED, Running, Setup,
 };
+use keylockr_login::Revision;
 use keylockr_tower::{
     Account, AccountUnavailable, Admit, Family, KeyLockr, KeyLockrLayer, Limits, NotAdmitted,
     RequireUser, SessionPolicy, SignIn, User, routes,
@@ -93,6 +94,10 @@ fn keylockr(setup: &Setup, origin: &str) -> KeyLockr {
             _ => Family::Seed,
         })
         .ask_app_data(setup.ask_app_data)
+        .minimum_revision(match setup.minimum_revision {
+            2 => Revision::Two,
+            _ => Revision::One,
+        })
         .public_origin(origin)
         .attempt_life(setup.attempt_life)
         .limits(limits)

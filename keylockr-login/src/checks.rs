@@ -16,8 +16,9 @@ use crate::moment::Moment;
 const REMEMBERED: usize = 10_000;
 
 /// How long a failure is taken for an answer, so that a service in trouble is not asked by every
-/// request.
+/// request: while sessions go on regardless, and when they hang on the answer.
 const PAUSE: Duration = Duration::from_secs(60);
+const SHORT_PAUSE: Duration = Duration::from_secs(5);
 
 /// What came of a check. Not being able to tell is neither a yes nor a no (K 4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,10 +74,19 @@ impl Check {
 
 impl Checks {
     /// Joins the check of a connection that is running or was answered lately, or begins one.
-    pub(crate) fn join(&self, app_id: &str, now: Moment, good_for: Duration) -> Check {
+    ///
+    /// A good answer counts for `good_for`; a failure for less, and still less if it is `pressing`.
+    pub(crate) fn join(
+        &self,
+        app_id: &str,
+        now: Moment,
+        good_for: Duration,
+        pressing: bool,
+    ) -> Check {
+        let pause = good_for.min(if pressing { SHORT_PAUSE } else { PAUSE });
         let mut checks = self.lock();
         if let Some(answer) = checks.get(app_id)
-            && is_of_use(answer, now, good_for)
+            && is_of_use(answer, now, good_for, pause)
         {
             return Check {
                 task: None,
@@ -84,7 +94,7 @@ impl Checks {
             };
         }
         if checks.len() >= REMEMBERED {
-            checks.retain(|_, answer| is_of_use(answer, now, good_for));
+            checks.retain(|_, answer| is_of_use(answer, now, good_for, pause));
         }
         let (task, answer) = watch::channel(None);
         if checks.len() < REMEMBERED {
@@ -102,10 +112,15 @@ impl Checks {
 }
 
 /// Running, or answered and not too old.
-fn is_of_use(answer: &watch::Receiver<Answer>, now: Moment, good_for: Duration) -> bool {
+fn is_of_use(
+    answer: &watch::Receiver<Answer>,
+    now: Moment,
+    good_for: Duration,
+    pause: Duration,
+) -> bool {
     match *answer.borrow() {
         None => answer.has_changed().is_ok(),
-        Some((Verdict::Failed, at)) => now.since(at) < PAUSE.min(good_for),
+        Some((Verdict::Failed, at)) => now.since(at) < pause,
         Some((_, at)) => now.since(at) < good_for,
     }
 }
@@ -123,11 +138,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_asks_and_all_hear() {
         let checks = Checks::default();
-        let first = checks.join("c", at(0), GOOD_FOR);
-        let second = checks.join("c", at(0), GOOD_FOR);
+        let first = checks.join("c", at(0), GOOD_FOR, false);
+        let second = checks.join("c", at(0), GOOD_FOR, false);
         assert!(first.task.is_some() && second.task.is_none());
         assert!(
-            checks.join("d", at(0), GOOD_FOR).task.is_some(),
+            checks.join("d", at(0), GOOD_FOR, false).task.is_some(),
             "another connection"
         );
         assert_eq!(
@@ -135,14 +150,14 @@ mod tests {
             None,
             "not yet"
         );
-        let third = checks.join("c", at(1), GOOD_FOR);
+        let third = checks.join("c", at(1), GOOD_FOR, false);
         first.task.unwrap().tell(Verdict::Valid, at(1));
         let told = Some((Verdict::Valid, at(1)));
         assert_eq!(third.verdict(Duration::ZERO).await, told);
-        let later = checks.join("c", at(900), GOOD_FOR);
+        let later = checks.join("c", at(900), GOOD_FOR, false);
         assert_eq!(later.verdict(Duration::ZERO).await, told);
         assert!(
-            checks.join("c", at(901), GOOD_FOR).task.is_some(),
+            checks.join("c", at(901), GOOD_FOR, false).task.is_some(),
             "old by now"
         );
     }
@@ -150,11 +165,13 @@ mod tests {
     #[tokio::test]
     async fn failures_are_asked_again_sooner_and_lost_checks_at_once() {
         let checks = Checks::default();
-        let check = checks.join("c", at(0), GOOD_FOR);
+        let check = checks.join("c", at(0), GOOD_FOR, false);
         check.task.unwrap().tell(Verdict::Failed, at(0));
-        assert!(checks.join("c", at(59), GOOD_FOR).task.is_none());
-        let lost = checks.join("c", at(60), GOOD_FOR);
+        assert!(checks.join("c", at(59), GOOD_FOR, false).task.is_none());
+        let pressing = checks.join("c", at(4), GOOD_FOR, true);
+        assert!(pressing.task.is_none(), "not by every request");
+        let lost = checks.join("c", at(60), GOOD_FOR, false);
         drop(lost.task);
-        assert!(checks.join("c", at(60), GOOD_FOR).task.is_some());
+        assert!(checks.join("c", at(60), GOOD_FOR, false).task.is_some());
     }
 }

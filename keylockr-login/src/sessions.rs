@@ -1,6 +1,6 @@
 //! Sessions: who is signed in, for how long, and how that ends.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use keylockr_proto::{AppId, Revision, SafeId, SignPublic, VerifyRequest};
 
@@ -97,7 +97,10 @@ impl Shared {
             // A record that names no connection cannot be vouched for.
             return Some((Verdict::Invalid, now));
         };
-        let mut check = self.checks.join(&record.app_id, now, self.session.recheck);
+        let pressing = freshness == Freshness::Overdue;
+        let mut check = self
+            .checks
+            .join(&record.app_id, now, self.session.recheck, pressing);
         if let Some(task) = check.task.take() {
             let shared = Arc::clone(self);
             self.tasks.spawn(async move {
@@ -107,11 +110,9 @@ impl Shared {
                 task.tell(verdict, shared.now());
             });
         }
-        let at_most: Duration = match freshness {
-            Freshness::Overdue => OVERDUE_WAIT,
-            Freshness::Fresh | Freshness::Due => RECHECK_WAIT,
-        };
-        check.verdict(at_most).await
+        check
+            .verdict(if pressing { OVERDUE_WAIT } else { RECHECK_WAIT })
+            .await
     }
 
     fn verify_request(&self, record: &SessionRecord) -> Option<VerifyRequest> {

@@ -133,11 +133,9 @@ impl Call<'_> {
     }
 
     fn refuse(&self, refusal: Refusal) -> Answer {
-        // A form's sender is looking at the answer, as a page's is.
-        let form =
-            self.head.method() == "POST" && body::is_form(self.head) && self.head.accepts_html();
+        // Whoever posts a form looks at the answer, as whoever opens a page does.
         let language = self.head.only("accept-language").unwrap_or_default();
-        let wants_page = form || self.head.wants_page();
+        let wants_page = self.head.accepts_html();
         self.keylockr
             .refusal_answer(refusal, wants_page, Some(&self.mount), "/", language)
     }

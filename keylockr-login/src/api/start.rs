@@ -46,7 +46,8 @@ impl Call<'_> {
         let (mount, id) = (&self.mount, &record.id);
         let answer = json!({
             "attempt": id,
-            "status": status.word,
+            // How the handshake leaves it; from here on `status` and `events` tell.
+            "status": "waiting",
             "qr": record.code.as_ref().map(|code| &code.0),
             "qr_svg": format!("{mount}/qr.svg?attempt={id}"),
             "events": format!("{mount}/events?attempt={id}"),

@@ -64,10 +64,12 @@ impl Entries {
         let Some(entry) = self.attempts.get_mut(&record.id) else {
             return;
         };
-        let before = std::mem::replace(&mut entry.record, record.clone());
         entry.version.send_replace(record.version);
+        let (index, at) = key(&record);
+        let id = record.id.clone();
+        let before = std::mem::replace(&mut entry.record, record);
         self.unindex(&before);
-        self.index(&record);
+        self.side(index).insert((at, id));
     }
 
     fn remove(&mut self, id: &AttemptId) {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::stage::{ORIGIN, Session, Sessions};
 
 /// Cookies, an address and the site it looks at.
-pub struct Browser {
+pub(crate) struct Browser {
     keylockr: KeyLockr,
     sessions: Sessions,
     binding: Mutex<Option<String>>,
@@ -19,21 +19,21 @@ pub struct Browser {
 }
 
 /// An answer, read.
-pub struct Got {
-    pub status: u16,
-    pub headers: Vec<(&'static str, String)>,
-    pub text: String,
-    pub refusal: Option<Refusal>,
-    pub events: Option<EventStream>,
+pub(crate) struct Got {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) text: String,
+    pub(crate) refusal: Option<Refusal>,
+    pub(crate) events: Option<EventStream>,
 }
 
 impl Got {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text)
             .unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(other, _)| *other == name);
         let value = values.next().map(|(_, value)| value.as_str());
         assert!(
@@ -43,7 +43,7 @@ impl Got {
         value
     }
 
-    pub fn location(&self) -> &str {
+    pub(crate) fn location(&self) -> &str {
         assert_eq!(self.status, 303, "{}", self.text);
         self.header("location").unwrap()
     }
@@ -51,13 +51,13 @@ impl Got {
 
 /// An attempt as `POST start` gave it.
 #[derive(Clone, Debug)]
-pub struct Attempt {
-    pub id: String,
-    pub code: String,
+pub(crate) struct Attempt {
+    pub(crate) id: String,
+    pub(crate) code: String,
 }
 
 impl Browser {
-    pub fn new(keylockr: KeyLockr, sessions: Sessions) -> Self {
+    pub(crate) fn new(keylockr: KeyLockr, sessions: Sessions) -> Self {
         Self {
             keylockr,
             sessions,
@@ -68,29 +68,29 @@ impl Browser {
     }
 
     /// The same one somewhere else.
-    pub fn move_to(&self, address: &str) {
+    pub(crate) fn move_to(&self, address: &str) {
         *self.address.lock().unwrap() = address.parse().unwrap();
     }
 
     /// The binding cookie's value.
-    pub fn binding(&self) -> Option<String> {
+    pub(crate) fn binding(&self) -> Option<String> {
         self.binding.lock().unwrap().clone()
     }
 
-    pub fn set_binding(&self, value: Option<String>) {
+    pub(crate) fn set_binding(&self, value: Option<String>) {
         *self.binding.lock().unwrap() = value;
     }
 
     /// The session's id.
-    pub fn session(&self) -> Option<String> {
+    pub(crate) fn session(&self) -> Option<String> {
         self.session.lock().unwrap().clone()
     }
 
-    pub fn set_session(&self, id: Option<String>) {
+    pub(crate) fn set_session(&self, id: Option<String>) {
         *self.session.lock().unwrap() = id;
     }
 
-    pub fn head(&self, method: &str, path_and_query: &str) -> Head {
+    pub(crate) fn head(&self, method: &str, path_and_query: &str) -> Head {
         let (path, query) = path_and_query
             .split_once('?')
             .unwrap_or((path_and_query, ""));
@@ -111,7 +111,7 @@ impl Browser {
     }
 
     /// Sends exactly this.
-    pub async fn send(&self, head: Head, body: &[u8]) -> Got {
+    pub(crate) async fn send(&self, head: Head, body: &[u8]) -> Got {
         let session = Session::new(self.sessions.clone(), self.session());
         let Found::Route(route) = Route::find(head.method(), head.path()) else {
             panic!("no route for {head:?}");
@@ -151,12 +151,12 @@ impl Browser {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Got {
+    pub(crate) async fn get(&self, path: &str) -> Got {
         self.send(self.head("GET", path), b"").await
     }
 
     /// A navigation.
-    pub async fn open(&self, path: &str) -> Got {
+    pub(crate) async fn open(&self, path: &str) -> Got {
         let head = self
             .head("GET", path)
             .header("Accept", "text/html,*/*;q=0.8")
@@ -165,7 +165,7 @@ impl Browser {
     }
 
     /// A script's POST.
-    pub async fn post(&self, path: &str, body: &Value) -> Got {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Got {
         let head = self
             .head("POST", path)
             .header("Content-Type", "application/json")
@@ -174,7 +174,7 @@ impl Browser {
     }
 
     /// A form's POST.
-    pub async fn submit(&self, path: &str, body: &str) -> Got {
+    pub(crate) async fn submit(&self, path: &str, body: &str) -> Got {
         let head = self
             .head("POST", path)
             .header("Content-Type", "application/x-www-form-urlencoded")
@@ -183,7 +183,7 @@ impl Browser {
     }
 
     /// Starts an attempt that leads to `next`.
-    pub async fn start_for(&self, next: &str) -> Attempt {
+    pub(crate) async fn start_for(&self, next: &str) -> Attempt {
         let got = self
             .post("/start", &serde_json::json!({ "next": next }))
             .await;
@@ -195,19 +195,19 @@ impl Browser {
         }
     }
 
-    pub async fn start(&self) -> Attempt {
+    pub(crate) async fn start(&self) -> Attempt {
         self.start_for("/private").await
     }
 
     /// What `GET status` says.
-    pub async fn status(&self, attempt: &Attempt) -> Value {
+    pub(crate) async fn status(&self, attempt: &Attempt) -> Value {
         let got = self.get(&format!("/status?attempt={}", attempt.id)).await;
         assert_eq!(got.status, 200, "{}", got.text);
         got.json()
     }
 
     /// Waits by event, not by time, until the status is final or `word`.
-    pub async fn until(&self, attempt: &Attempt, word: &str) -> Value {
+    pub(crate) async fn until(&self, attempt: &Attempt, word: &str) -> Value {
         use futures_util::StreamExt as _;
 
         let got = self.get(&format!("/events?attempt={}", attempt.id)).await;
@@ -227,7 +227,7 @@ impl Browser {
         last
     }
 
-    pub async fn finish(&self, attempt: &Attempt) -> Got {
+    pub(crate) async fn finish(&self, attempt: &Attempt) -> Got {
         self.post(
             &format!("/finish?attempt={}", attempt.id),
             &serde_json::json!({}),
@@ -235,7 +235,7 @@ impl Browser {
         .await
     }
 
-    pub async fn cancel(&self, attempt: &Attempt) -> Got {
+    pub(crate) async fn cancel(&self, attempt: &Attempt) -> Got {
         self.post(
             &format!("/cancel?attempt={}", attempt.id),
             &serde_json::json!({}),
@@ -243,12 +243,12 @@ impl Browser {
         .await
     }
 
-    pub async fn logout(&self) -> Got {
+    pub(crate) async fn logout(&self) -> Got {
         self.post("/logout", &serde_json::json!({})).await
     }
 
     /// Who the site says this is.
-    pub async fn user(&self) -> Result<Option<User>, Refusal> {
+    pub(crate) async fn user(&self) -> Result<Option<User>, Refusal> {
         let session = Session::new(self.sessions.clone(), self.session());
         let user = self.keylockr.resolve(&session).await;
         self.set_session(session.id.lock().unwrap().clone());
@@ -256,7 +256,7 @@ impl Browser {
     }
 
     /// The SafeID of whoever is signed in.
-    pub async fn safe_id(&self) -> Option<String> {
+    pub(crate) async fn safe_id(&self) -> Option<String> {
         let user = self.user().await.unwrap();
         user.map(|user| user.safe_id().to_owned())
     }

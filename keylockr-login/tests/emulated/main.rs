@@ -8,7 +8,6 @@ mod attempts;
 mod browser;
 mod events;
 mod faults;
-mod logs;
 mod network;
 mod revocation;
 mod sessions;

@@ -18,7 +18,7 @@ const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// How the way to KeyLockr is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Weather {
+pub(crate) enum Weather {
     #[default]
     Fine,
     /// Nothing gets through.
@@ -37,36 +37,36 @@ struct Seen {
 
 /// A transport into an emulator.
 #[derive(Clone)]
-pub struct Network {
+pub(crate) struct Network {
     emulator: Arc<Emulator>,
     seen: Arc<Seen>,
 }
 
 impl Network {
-    pub fn new(emulator: Arc<Emulator>) -> Self {
+    pub(crate) fn new(emulator: Arc<Emulator>) -> Self {
         Self {
             emulator,
             seen: Arc::default(),
         }
     }
 
-    pub fn set(&self, weather: Weather) {
+    pub(crate) fn set(&self, weather: Weather) {
         *self.seen.weather.lock().unwrap() = weather;
     }
 
     /// How often a path was asked for.
-    pub fn asked(&self, path: &str) -> usize {
+    pub(crate) fn asked(&self, path: &str) -> usize {
         let asked = self.seen.asked.lock().unwrap();
         asked.iter().filter(|asked| asked.ends_with(path)).count()
     }
 
     /// Sockets that are open.
-    pub fn open_sockets(&self) -> usize {
+    pub(crate) fn open_sockets(&self) -> usize {
         self.seen.open.load(Ordering::SeqCst)
     }
 
     /// Codes that sockets were closed with by us.
-    pub fn closed(&self) -> Vec<u16> {
+    pub(crate) fn closed(&self) -> Vec<u16> {
         self.seen.closed.lock().unwrap().clone()
     }
 

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -21,31 +20,31 @@ use tokio::sync::watch;
 use crate::{browser::Browser, network::Network};
 
 /// The site's origin.
-pub const ORIGIN: &str = "https://site.example";
+pub(crate) const ORIGIN: &str = "https://site.example";
 
 /// Everything a test plays with.
-pub struct Stage {
-    pub emulator: Arc<Emulator>,
-    pub network: Network,
-    pub keylockr: KeyLockr,
-    pub sessions: Sessions,
-    pub attempts: Trouble,
-    pub revocations: Trouble,
+pub(crate) struct Stage {
+    pub(crate) emulator: Arc<Emulator>,
+    pub(crate) network: Network,
+    pub(crate) keylockr: KeyLockr,
+    pub(crate) sessions: Sessions,
+    pub(crate) attempts: Trouble,
+    pub(crate) revocations: Trouble,
 }
 
 impl Stage {
     /// A site of the seed family, with every default but the limit on starts.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|builder| builder).await
     }
 
     /// The same with settings of the test's own.
-    pub async fn with(settings: impl FnOnce(KeyLockrBuilder) -> KeyLockrBuilder) -> Self {
+    pub(crate) async fn with(settings: impl FnOnce(KeyLockrBuilder) -> KeyLockrBuilder) -> Self {
         Self::of("demo", settings).await
     }
 
     /// The same for one of the emulator's services.
-    pub async fn of(
+    pub(crate) async fn of(
         service: &str,
         settings: impl FnOnce(KeyLockrBuilder) -> KeyLockrBuilder,
     ) -> Self {
@@ -83,16 +82,16 @@ impl Stage {
     }
 
     /// A browser that was never here.
-    pub fn browser(&self) -> Browser {
+    pub(crate) fn browser(&self) -> Browser {
         Browser::new(self.keylockr.clone(), self.sessions.clone())
     }
 
     /// Alice approves this code.
-    pub fn approve(&self, code: &str) {
+    pub(crate) fn approve(&self, code: &str) {
         self.approve_as(code, "alice");
     }
 
-    pub fn approve_as(&self, code: &str, user: &str) {
+    pub(crate) fn approve_as(&self, code: &str, user: &str) {
         let tmp_id = self.emulator.scan(code).unwrap().tmp_id;
         let approve = keylockr_emulator::Approve {
             user: Some(user.to_owned()),
@@ -101,13 +100,13 @@ impl Stage {
         self.emulator.approve(approve).unwrap();
     }
 
-    pub fn deny(&self, code: &str) {
+    pub(crate) fn deny(&self, code: &str) {
         let tmp_id = self.emulator.scan(code).unwrap().tmp_id;
         self.emulator.deny(&tmp_id).unwrap();
     }
 
     /// The SafeID of one of the emulator's users.
-    pub fn safe_id(&self, user: &str) -> String {
+    pub(crate) fn safe_id(&self, user: &str) -> String {
         let users = self.emulator.users();
         users
             .into_iter()
@@ -119,7 +118,7 @@ impl Stage {
 
 /// How a store is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     #[default]
     Up,
     Down,
@@ -129,7 +128,7 @@ pub enum State {
 
 /// A store's switch.
 #[derive(Clone)]
-pub struct Trouble(Arc<watch::Sender<State>>);
+pub(crate) struct Trouble(Arc<watch::Sender<State>>);
 
 impl Default for Trouble {
     fn default() -> Self {
@@ -138,7 +137,7 @@ impl Default for Trouble {
 }
 
 impl Trouble {
-    pub fn set(&self, state: State) {
+    pub(crate) fn set(&self, state: State) {
         self.0.send_replace(state);
     }
 
@@ -157,7 +156,7 @@ impl Trouble {
 }
 
 /// A store behind its switch.
-pub struct Troubled<S>(pub S, pub Trouble);
+pub(crate) struct Troubled<S>(pub(crate) S, pub(crate) Trouble);
 
 macro_rules! troubled {
     ($self:ident, $writes:literal, $call:expr) => {
@@ -223,27 +222,27 @@ impl<S: RevocationStore> RevocationStore for Troubled<S> {
 
 /// The site's session store.
 #[derive(Clone, Default)]
-pub struct Sessions {
+pub(crate) struct Sessions {
     stored: Arc<Mutex<HashMap<String, Map<String, Value>>>>,
-    pub trouble: Trouble,
+    pub(crate) trouble: Trouble,
 }
 
 impl Sessions {
     /// A session of the application's own, before anybody signed in.
-    pub fn plant(&self, id: &str, entries: Map<String, Value>) {
+    pub(crate) fn plant(&self, id: &str, entries: Map<String, Value>) {
         self.stored.lock().unwrap().insert(id.to_owned(), entries);
     }
 
-    pub fn stored(&self, id: &str) -> Option<Map<String, Value>> {
+    pub(crate) fn stored(&self, id: &str) -> Option<Map<String, Value>> {
         self.stored.lock().unwrap().get(id).cloned()
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.stored.lock().unwrap().len()
     }
 
     /// How many sessions are signed in.
-    pub fn signed_in(&self) -> usize {
+    pub(crate) fn signed_in(&self) -> usize {
         let stored = self.stored.lock().unwrap();
         stored
             .values()
@@ -253,13 +252,13 @@ impl Sessions {
 }
 
 /// One request's session.
-pub struct Session {
+pub(crate) struct Session {
     store: Sessions,
-    pub id: Mutex<Option<String>>,
+    pub(crate) id: Mutex<Option<String>>,
 }
 
 impl Session {
-    pub fn new(store: Sessions, id: Option<String>) -> Self {
+    pub(crate) fn new(store: Sessions, id: Option<String>) -> Self {
         Self {
             store,
             id: Mutex::new(id),
@@ -277,18 +276,14 @@ impl Session {
 }
 
 impl HttpSession for Session {
-    fn read(
-        &self,
-    ) -> impl Future<Output = Result<Option<SessionRecord>, SessionUnavailable>> + Send {
-        async move {
-            let Some(id) = self.id() else {
-                return Ok(None);
-            };
-            self.pass(false).await?;
-            let stored = self.store.stored.lock().unwrap();
-            let value = stored.get(&id).and_then(|session| session.get(SESSION_KEY));
-            Ok(value.and_then(|value| serde_json::from_value(value.clone()).ok()))
-        }
+    async fn read(&self) -> Result<Option<SessionRecord>, SessionUnavailable> {
+        let Some(id) = self.id() else {
+            return Ok(None);
+        };
+        self.pass(false).await?;
+        let stored = self.store.stored.lock().unwrap();
+        let value = stored.get(&id).and_then(|session| session.get(SESSION_KEY));
+        Ok(value.and_then(|value| serde_json::from_value(value.clone()).ok()))
     }
 
     async fn sign_in(

@@ -1,0 +1,100 @@
+//! What a log shows of a whole sign-in, at the level that shows most. A program of its own, because
+//! what tracing records is decided for all threads at once.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[allow(dead_code, reason = "made for the flows")]
+#[path = "../emulated/browser.rs"]
+mod browser;
+#[allow(dead_code, reason = "made for the flows")]
+#[path = "../emulated/network.rs"]
+mod network;
+#[allow(dead_code, reason = "made for the flows")]
+#[path = "../emulated/stage.rs"]
+mod stage;
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::stage::Stage;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn log_capture_has_no_secrets() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let stage = Stage::with(|builder| {
+        builder
+            .keep_connection(true)
+            .delete_connection_on_logout(true)
+    })
+    .await;
+    let browser = stage.browser();
+    let attempt = browser.start().await;
+    browser.until(&attempt, "connected").await;
+    browser.open(&format!("/?attempt={}", attempt.id)).await;
+    stage.approve(&attempt.code);
+    browser.until(&attempt, "done").await;
+    let binding = browser.binding().unwrap();
+    assert_eq!(browser.finish(&attempt).await.status, 200);
+    let user = browser.user().await.unwrap().unwrap();
+    let session = browser.session().unwrap();
+    let (handle, nickname) = (
+        user.session_handle().to_owned(),
+        user.nickname().unwrap().to_owned(),
+    );
+    tracing::trace!(?user, record = ?user.record(), "what an application might log");
+    browser.logout().await;
+    let other = browser.start().await;
+    browser.cancel(&other).await;
+    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        log.contains("signed in") && log.contains("ended"),
+        "the log was captured: {log}"
+    );
+    let tmp_id = attempt.code.split("tmp_id=").nth(1).unwrap();
+    for (what, secret) in [
+        ("the binding cookie", binding.as_str()),
+        ("the code", attempt.code.as_str()),
+        ("the tmp id", tmp_id),
+        ("the session's id", session.as_str()),
+        ("the session's handle", handle.as_str()),
+        ("the nickname", nickname.as_str()),
+        ("a sig", "sig="),
+    ] {
+        assert!(!log.contains(secret), "{what} is in the log:\n{log}");
+    }
+}

@@ -116,8 +116,9 @@ impl Link {
             .unwrap_or_else(|| LinkOutput::Wait(self.deadline()))
     }
 
-    /// What the link can take. Reading it changes nothing; after every input drain
-    /// [`poll_output`](Link::poll_output) until [`LinkOutput::Wait`].
+    /// What the link can take now.
+    ///
+    /// After every input drain [`poll_output`](Link::poll_output) until [`LinkOutput::Wait`].
     pub fn phase(&self) -> LinkPhase {
         if self.closed {
             LinkPhase::Closed
@@ -133,21 +134,29 @@ impl Link {
     }
 
     /// Whether the link is over.
+    ///
+    /// After every input drain [`poll_output`](Link::poll_output) until [`LinkOutput::Wait`].
     pub fn is_closed(&self) -> bool {
         self.closed
     }
 
     /// Which connection this is.
+    ///
+    /// After every input drain [`poll_output`](Link::poll_output) until [`LinkOutput::Wait`].
     pub fn config(&self) -> &LinkConfig {
         &self.config
     }
 
     /// The keys of this connection.
+    ///
+    /// After every input drain [`poll_output`](Link::poll_output) until [`LinkOutput::Wait`].
     pub fn keys(&self) -> &Arc<ClientKeys> {
         self.line.keys()
     }
 
     /// What was dropped, and what was tried again.
+    ///
+    /// After every input drain [`poll_output`](Link::poll_output) until [`LinkOutput::Wait`].
     pub fn counters(&self) -> Counters {
         self.line.counters()
     }

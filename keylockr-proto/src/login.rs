@@ -12,6 +12,7 @@ mod config;
 mod end;
 mod event;
 mod flow;
+mod messages;
 mod phase;
 mod polling;
 mod result;
@@ -153,38 +154,51 @@ impl Login {
             .unwrap_or_else(|| Output::Wait(self.deadline()))
     }
 
-    /// Where the attempt stands. Reading it changes nothing; after every input drain
-    /// [`poll_output`](Login::poll_output) until [`Output::Wait`].
+    /// Where the attempt stands.
+    ///
+    /// After every input drain [`poll_output`](Login::poll_output) until [`Output::Wait`].
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
     /// The attempt's id at the service, once there is one. A restart with changed keys changes it.
+    ///
+    /// After every input drain [`poll_output`](Login::poll_output) until [`Output::Wait`].
     pub fn tmp_id(&self) -> Option<&TmpId> {
         self.tmp_id.as_ref()
     }
 
     /// When the wait for the phone ends, on the axis of [`Now::elapsed`].
+    ///
+    /// After every input drain [`poll_output`](Login::poll_output) until [`Output::Wait`].
     pub fn expires(&self) -> Duration {
         self.expires
     }
 
     /// What was dropped, and what was tried again.
+    ///
+    /// After every input drain [`poll_output`](Login::poll_output) until [`Output::Wait`].
     pub fn counters(&self) -> Counters {
         self.line.counters()
     }
 
     /// The keys of this attempt. After [`Login::resume`] they are the ones it was suspended with.
+    ///
+    /// After every input drain [`poll_output`](Login::poll_output) until [`Output::Wait`].
     pub fn keys(&self) -> &Arc<ClientKeys> {
         self.line.keys()
     }
 
     /// The service's keys as this attempt knows them.
+    ///
+    /// After every input drain [`poll_output`](Login::poll_output) until [`Output::Wait`].
     pub fn server_keys(&self) -> &ServerKeys {
         self.line.server()
     }
 
     /// What the attempt is for.
+    ///
+    /// After every input drain [`poll_output`](Login::poll_output) until [`Output::Wait`].
     pub fn config(&self) -> &LoginConfig {
         &self.config
     }

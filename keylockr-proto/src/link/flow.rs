@@ -7,9 +7,7 @@ use crate::entropy::Entropy;
 use crate::envelope::Message;
 use crate::error::ErrorKind;
 use crate::filekey::FilekeyStatus;
-use crate::line::{
-    Arrived, CLOSE_AWAY, CLOSE_NORMAL, CLOSE_POLICY, LineEvent, LineInput, Way, bump,
-};
+use crate::line::{Arrived, CLOSE_AWAY, CLOSE_NORMAL, CLOSE_POLICY, LineEvent, LineInput, bump};
 use crate::push::Push;
 use crate::time::Now;
 
@@ -22,6 +20,16 @@ use super::request::{Answered, Job, Reply, Request, RequestError, RequestId};
 const FILEKEY: Duration = Duration::from_secs(300);
 /// Deadlines acted upon in one call; only a clock at the end of time reaches this.
 const ROUNDS: usize = 16;
+
+/// What a link does with a message.
+enum Reaction {
+    /// Reads it as a push and acts on it.
+    Push,
+    /// Takes it as an answer, if one is waited for.
+    Answer,
+    /// Nothing: dropped, counted, a strike.
+    Strike,
+}
 
 impl Link {
     pub(super) fn take(&mut self, now: Now, input: LinkInput<'_>, entropy: &mut dyn Entropy) {
@@ -98,14 +106,18 @@ impl Link {
                 Job::Update(action) => self.line.send(now, action, entropy),
                 Job::Delete(action) => self.line.send(now, action, entropy),
             };
-            if matches!(ticket.job, Job::ReqFilekey(_)) {
-                self.filekey_until
-                    .get_or_insert(now.elapsed.saturating_add(FILEKEY));
-            }
-            if let Err(error) = sent
-                && let Some(ticket) = self.queue.land(name)
-            {
-                self.answer(&ticket, Err(RequestError::Protocol(error.kind())));
+            let asks_filekey = matches!(ticket.job, Job::ReqFilekey(_));
+            match sent {
+                Ok(()) if asks_filekey => {
+                    self.filekey_until
+                        .get_or_insert(now.elapsed.saturating_add(FILEKEY));
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    if let Some(ticket) = self.queue.land(name) {
+                        self.answer(&ticket, Err(RequestError::Protocol(error.kind())));
+                    }
+                }
             }
         }
     }
@@ -166,18 +178,31 @@ impl Link {
 
     fn on_frame(&mut self, now: Now, arrived: &Arrived, entropy: &mut dyn Entropy) {
         let message = &arrived.message;
-        debug_assert_eq!(arrived.way, Way::Socket, "nothing is returned to a link");
-        if !Push::is_event(message.name()) {
-            return self.on_answer(message);
+        match self.reaction(message.name()) {
+            Reaction::Strike => self.line.out_of_phase(),
+            Reaction::Answer => self.on_answer(message),
+            Reaction::Push => match Push::decode(message, self.config.family) {
+                Ok(Push::Connected) => self.on_connected(now),
+                Ok(Push::Ping) => self.on_ping(now, entropy),
+                Ok(Push::Updated { name }) => self.event(LinkEvent::Updated { name }),
+                Ok(Push::Deleted) => self.end(LinkEvent::Deleted),
+                Ok(Push::FilekeyResult(status)) => self.on_filekey(status),
+                Ok(_) => self.line.out_of_phase(),
+                Err(_) => self.line.malformed(),
+            },
         }
-        match Push::decode(message, self.config.family) {
-            Ok(Push::Connected) => self.on_connected(now),
-            Ok(Push::Ping) => self.on_ping(now, entropy),
-            Ok(Push::Updated { name }) => self.event(LinkEvent::Updated { name }),
-            Ok(Push::Deleted) => self.end(LinkEvent::Deleted),
-            Ok(Push::FilekeyResult(status)) => self.on_filekey(status),
-            Ok(_) => self.line.out_of_phase(),
-            Err(_) => self.line.malformed(),
+    }
+
+    /// The table of K 7.3 after the login: an answer counts when it is waited for, the phone's
+    /// decision about the filekey when that is.
+    fn reaction(&self, name: &str) -> Reaction {
+        match name {
+            "connected" | "ping" | "app_updated" | "app_deleted" => Reaction::Push,
+            "app_filekey_result" if self.filekey_until.is_some() => Reaction::Push,
+            "app_req_filekey" | "app_get_data" | "app_set_data" | "app_update" | "app_del" => {
+                Reaction::Answer
+            }
+            _ => Reaction::Strike,
         }
     }
 
@@ -198,9 +223,6 @@ impl Link {
     }
 
     fn on_filekey(&mut self, status: FilekeyStatus) {
-        if self.filekey_until.is_none() {
-            return self.line.out_of_phase();
-        }
         if status != FilekeyStatus::SafeAuthRequired {
             self.filekey_until = None;
             self.event(LinkEvent::FilekeyResult(status));
@@ -209,7 +231,9 @@ impl Link {
 
     fn on_answer(&mut self, message: &Message) {
         let Some(ticket) = self.queue.land(message.name()) else {
-            return self.unexpected(message.name());
+            bump(&mut self.line.counters_mut().unasked);
+            bump(&mut self.line.counters_mut().dropped);
+            return;
         };
         match ticket.job.read(message, self.config.family) {
             Ok(Answered::Deleted(app_id)) if app_id == self.config.app_id => {
@@ -269,20 +293,6 @@ impl Link {
             && ticket.id.is_none()
         {
             self.event(LinkEvent::FilekeyTimedOut);
-        }
-    }
-
-    /// An answer that nobody waits for, or something that has no place on a link.
-    fn unexpected(&mut self, name: &str) {
-        let is_answer = matches!(
-            name,
-            "app_req_filekey" | "app_get_data" | "app_set_data" | "app_update" | "app_del"
-        );
-        if is_answer {
-            bump(&mut self.line.counters_mut().unasked);
-            bump(&mut self.line.counters_mut().dropped);
-        } else {
-            self.line.out_of_phase();
         }
     }
 

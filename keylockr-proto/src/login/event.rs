@@ -105,7 +105,8 @@ pub enum Output {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
-    /// Nothing yet, or nothing any more: remove a code that is shown.
+    /// Nothing yet, or nothing any more: remove a code that is shown. It comes at the start, again when the attempt has
+    /// its [`tmp_id`](super::Login::tmp_id), and when it has to start over.
     Waiting,
     /// Show this code.
     Connected(QrUri),

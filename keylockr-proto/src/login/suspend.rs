@@ -87,8 +87,9 @@ impl Login {
     ///
     /// `None` before the service has given the attempt an id, and after its end. The attempt here
     /// goes on as if nothing had happened; when the other process connects, the service closes the
-    /// connection of this one and it fails with [`LoginFailure::Superseded`]. Reading changes
-    /// nothing; after every input drain [`poll_output`](Login::poll_output) until [`Output::Wait`].
+    /// connection of this one and it fails with [`LoginFailure::Superseded`].
+    ///
+    /// After every input drain [`poll_output`](Login::poll_output) until [`Output::Wait`].
     ///
     /// [`LoginFailure::Superseded`]: super::LoginFailure::Superseded
     pub fn suspend(&self, now: Now) -> Option<Suspended> {

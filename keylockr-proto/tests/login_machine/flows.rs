@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use keylockr_proto::login::{DataState, Input, LoginConfig, Phase, VerifyPolicy};
-use keylockr_proto::{AppTag, BoxSecret, KeyLifetime, Now, Revision, Service, UnixTime, Value};
+use keylockr_proto::{
+    AppTag, BoxSecret, KeyLifetime, Nickname, Now, Revision, Service, UnixTime, Value, Ver,
+};
 
 use crate::attempt::{Attempt, Seen, polled};
 use crate::peer::{Dialect, START, Seq, TMP, at, list, map, name, ok, refusal, with};
@@ -24,6 +26,7 @@ fn revision_2_signs_in_by_the_result_alone() {
         [
             Seen::Waiting,
             Seen::Handshake,
+            Seen::Waiting,
             Seen::Connect(format!("tmp.{TMP}")),
             Seen::Connected(format!("keylockr://sso?tmp_id={TMP}")),
         ]
@@ -32,8 +35,8 @@ fn revision_2_signs_in_by_the_result_alone() {
     assert_eq!(seen, [Seen::Authorized, Seen::Close(1000), done()]);
     let done = attempt.done.unwrap();
     assert_eq!(done.revision, Some(Revision::Two));
-    assert_eq!(done.nickname.as_ref().map(|n| n.as_str()), Some("Ada"));
-    assert_eq!(done.ver.as_ref().map(|v| v.as_str()), Some("1"));
+    assert_eq!(done.nickname.as_ref().map(Nickname::as_str), Some("Ada"));
+    assert_eq!(done.ver.as_ref().map(Ver::as_str), Some("1"));
     assert_eq!(
         done.data,
         DataState::Here {
@@ -64,7 +67,7 @@ fn the_others_ask_app_verify_with_our_own_facts() {
         );
         let done = attempt.done.unwrap();
         assert_eq!(
-            done.nickname.as_ref().map(|n| n.as_str()),
+            done.nickname.as_ref().map(Nickname::as_str),
             Some("Ada"),
             "from app_verify"
         );
@@ -469,7 +472,7 @@ fn late_approval_ignored() {
             let seen = attempt.feed(Input::Cancel);
             assert_eq!(
                 seen,
-                [Seen::Close(1000), Seen::Cancelled],
+                [Seen::Close(1001), Seen::Cancelled],
                 "{dialect:?} {state}"
             );
             attempt.feed(Input::SocketOpened);

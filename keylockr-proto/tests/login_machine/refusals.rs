@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use keylockr_proto::login::{ConfigError, Input, Login, LoginConfig, Phase};
-use keylockr_proto::{ClientKeys, KeyLifetime, ReplayVerdict, Revision, Service, UnixTime, Value};
+use keylockr_proto::{
+    ClientKeys, KeyLifetime, ReplayVerdict, Revision, Service, TmpId, UnixTime, Value,
+};
 
 use crate::attempt::{Attempt, Seen};
 use crate::peer::{
@@ -545,7 +547,7 @@ fn a_handshake_that_is_refused_or_makes_no_sense() {
         []
     );
     assert_eq!(attempt.feed(Input::HandshakeFailed), []);
-    assert_eq!(attempt.login.tmp_id().map(|id| id.as_str()), Some(TMP));
+    assert_eq!(attempt.login.tmp_id().map(TmpId::as_str), Some(TMP));
 }
 
 #[test]

@@ -226,9 +226,9 @@ fn check(dialect: Dialect, state: State, event: &str) {
     if !acts {
         assert!(seen.is_empty(), "{case}: {seen:?}");
         assert_eq!(attempt.login.phase(), phase_of(state), "{case}");
-    } else if event == "app_auth_result" && dialect != Dialect::SeedData {
-        assert_eq!(attempt.login.phase(), Phase::Authorized, "{case}");
-    } else if event == "app_connect_req" {
+    } else if event == "app_connect_req"
+        || (event == "app_auth_result" && dialect != Dialect::SeedData)
+    {
         assert_eq!(attempt.login.phase(), Phase::Authorized, "{case}");
     } else {
         let held = if state == State::TmpConnecting {

@@ -185,3 +185,31 @@ fn bytes_that_are_no_attempt() {
     let printed = format!("{suspended:?}");
     assert!(printed.len() < 100 && !printed.contains(TMP), "{printed}");
 }
+
+#[test]
+fn a_login_prints_no_secret() {
+    let mut attempt = Attempt::new(Dialect::Two).waiting();
+    attempt.feed(Input::SocketClosed { code: None });
+    // The address is put out, and not taken yet.
+    let late = Now::new(attempt.deadline.unwrap(), attempt.now.unix);
+    attempt
+        .login
+        .handle_input(late, Input::Tick, &mut attempt.entropy);
+    let printed = format!(
+        "{:?} {:?}",
+        attempt.login,
+        attempt.login.suspend(attempt.now)
+    );
+    assert!(printed.contains("WsSig"), "{printed}");
+    for secret in [
+        attempt.keys.sign_secret().as_bytes(),
+        attempt.keys.box_secret().as_bytes(),
+    ] {
+        assert!(!printed.contains(&format!("{secret:?}")));
+        assert!(!printed.contains(&format!("{:?}", &secret[..8]).replace(['[', ']'], "")));
+    }
+    let keylockr_proto::login::Output::Connect(sig) = attempt.login.poll_output() else {
+        panic!()
+    };
+    assert!(!printed.contains(sig.as_str()));
+}

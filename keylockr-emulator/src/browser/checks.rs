@@ -71,8 +71,8 @@ pub async fn works_without_script(rig: Rig) {
     scene.click("form[action=\"/login/logout\"] button").await;
     scene.open("/private").await;
     scene.scan().await;
-    scene.click("[data-action=\"cancel\"]").await;
-    scene.until_status("cancelled").await;
+    let cancelled = "main[data-status=\"cancelled\"]";
+    scene.press("[data-action=\"cancel\"]", cancelled).await;
     scene.click(AGAIN).await;
     scene.scan().await;
     scene.expect_quiet_console().await;

@@ -33,7 +33,7 @@ pub use app::App;
 pub use scene::{Rig, Scene, Wish};
 
 /// Nothing in a check takes this long unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs one check against the example's program and closes whatever it opened.
 pub fn run<F: Future<Output = ()> + Send + 'static>(

@@ -97,6 +97,8 @@ pub struct Scene {
 
 /// How often a question is asked again.
 const AGAIN: Duration = Duration::from_millis(50);
+/// How long a click may take to show before it is repeated.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Scene {
     /// Opens a path of the application in the current tab.
@@ -205,6 +207,26 @@ impl Scene {
                 Ok(()) => return,
                 Err(error) if passing(&error) => tokio::time::sleep(AGAIN).await,
                 Err(error) => panic!("{selector}: {error}"),
+            }
+        }
+    }
+
+    /// Clicks the element until another is there: a page without script that is just refreshing
+    /// itself loses a click, as it does a person's.
+    pub async fn press(&self, selector: &str, until: &str) {
+        loop {
+            if let Some(element) = self.visible(selector).await {
+                match element.click().await {
+                    Ok(()) => {}
+                    Err(error) if passing(&error) => {}
+                    Err(error) => panic!("{selector}: {error}"),
+                }
+            }
+            if tokio::time::timeout(PATIENCE, self.until(until))
+                .await
+                .is_ok()
+            {
+                return;
             }
         }
     }

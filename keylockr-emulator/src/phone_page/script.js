@@ -616,7 +616,8 @@
     const time = frame.ts ? new Date(frame.ts * 1000).toLocaleTimeString() : "";
     const body = frame.body === undefined || frame.body === null ? {} : frame.body;
     const members = Object.keys(body);
-    const about = frame.error || [body._res, body.status, ...members.filter((name) => !["_res", "status"].includes(name))].filter(Boolean).join(" · ");
+    const said = new Set([body._res, body.status].filter((word) => typeof word === "string"));
+    const about = frame.error || [...said, ...members.filter((name) => !["_res", "status"].includes(name))].join(" · ");
     return el(
       "li",
       { "data-dir": frame.dir, "data-bad": Boolean(frame.error), "data-name": frame.name },
@@ -731,8 +732,16 @@
     calls.set(box, call);
     box.dataset.does = "";
     box.addEventListener("change", async () => {
+      const others = box.checked ? [] : faults.active.filter((one) => one.fault !== name);
       await run(call());
-      lookFaults();
+      await lookFaults();
+      // Where the call takes all of them away, the others are set again.
+      const still = new Set(faults.active.map((one) => one.fault));
+      for (const one of others.filter((other) => !still.has(other.fault))) {
+        const again = { fault: one.fault, args: one.args, times: one.left, tmp_id: one.tmp_id, app_id: one.app_id };
+        await run(post("faults", Object.fromEntries(Object.entries(again).filter(([, value]) => value !== null && value !== undefined))));
+      }
+      if (others.length) lookFaults();
     });
     return row;
   }

@@ -113,6 +113,9 @@ pub(super) const STATES: &[State] = &[
         .detailed(),
     state("failed:full", Text::Full).ended(Text::TryAgain),
     state("failed:too_many", Text::TooMany).ended(Text::TryAgain),
+    state("failed:not_verified", Text::NotConfirmed)
+        .ended(Text::TryAgain)
+        .detailed(),
     state("failed:not_admitted", Text::NotAdmitted).ended(Text::TryAgain),
     state("failed:foreign_attempt", Text::Cookies).ended(Text::TryAgain),
 ];

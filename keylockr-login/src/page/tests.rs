@@ -46,6 +46,11 @@ const CARDS: &[(&str, Option<&str>, &str)] = &[
     ),
     (
         "failed",
+        Some("not_verified"),
+        "KeyLockr did not confirm this sign-in. Nothing was changed.",
+    ),
+    (
+        "failed",
         Some("not_admitted"),
         "This account is not allowed to sign in here.",
     ),

@@ -58,6 +58,7 @@ table! {
     Unavailable "unavailable" "Signing in is not possible right now. Nothing was changed.";
     Full "full" "Too many people are signing in right now. Wait a moment, then try again.";
     TooMany "too_many" "Too many sign-ins were started from here. Wait a minute, then try again.";
+    NotConfirmed "not_confirmed" "KeyLockr did not confirm this sign-in. Nothing was changed.";
     NotAdmitted "not_admitted" "This account is not allowed to sign in here.";
     Cookies "cookies" "Your browser did not keep this site's cookie. Allow cookies here, then try again.";
     Offline "offline" "The connection was lost. Trying again …";

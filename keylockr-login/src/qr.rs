@@ -93,3 +93,65 @@ fn is_dark(code: &QrCode, x: usize, y: usize) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "keylockr://sso?tmp_id=1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed";
+
+    /// What a camera makes of a picture of 0 (black) and 255.
+    fn scan(side: usize, pixel: impl Fn(usize, usize) -> u8) -> String {
+        let mut image = rqrr::PreparedImage::prepare_from_greyscale(side, side, pixel);
+        let codes = image.detect_grids();
+        assert_eq!(codes.len(), 1);
+        codes[0].decode().unwrap().1
+    }
+
+    #[test]
+    fn a_png_reads_back() {
+        let code = encode(TEXT).unwrap();
+        assert_eq!(code.version(), qrcode::Version::Normal(4));
+        let tmp_id = TEXT.strip_prefix("keylockr://sso?tmp_id=").unwrap();
+        let tmp_id = keylockr_proto::TmpId::parse(keylockr_proto::Family::Seed, tmp_id).unwrap();
+        let picture = png(&QrUri::new(&tmp_id), 6).unwrap();
+        let decoder = png::Decoder::new(std::io::Cursor::new(picture));
+        let mut reader = decoder.read_info().unwrap();
+        let mut rows = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut rows).unwrap();
+        let side = usize::try_from(info.width).unwrap();
+        assert_eq!(side, (code.width() + 8) * 6);
+        let white = |x: usize, y: usize| rows[y * info.line_size + x / 8] & (0x80 >> (x % 8)) != 0;
+        let quiet = (0..side).flat_map(|along| (0..24).map(move |across| (along, across)));
+        assert!(
+            quiet.into_iter().all(|(x, y)| white(x, y) && white(y, x)),
+            "the quiet zone"
+        );
+        assert_eq!(scan(side, |x, y| if white(x, y) { 255 } else { 0 }), TEXT);
+    }
+
+    #[test]
+    fn an_svg_is_a_plate_and_a_path_without_style() {
+        let svg = svg_of(TEXT).unwrap();
+        assert!(!svg.contains("style") && !svg.contains("script") && !svg.contains("tmp_id"));
+        assert!(svg.contains("viewBox=\"0 0 41 41\"") && svg.contains("crispEdges"));
+        assert!(svg.len() < 12_000, "{}", svg.len());
+        // Drawn by hand, it reads back.
+        let path = svg.split("d=\"").nth(1).unwrap().split('"').next().unwrap();
+        let mut dark = [[false; 41]; 41];
+        for run in path.split('M').skip(1) {
+            let (x, rest) = run.split_once(' ').unwrap();
+            let (y, rest) = rest.split_once('h').unwrap();
+            let length = rest.split_once('v').unwrap().0;
+            let [x, y, length] = [x, y, length].map(|text| text.parse::<usize>().unwrap());
+            dark[y][x..x + length].fill(true);
+        }
+        let pixel = |x: usize, y: usize| if dark[y / 6][x / 6] { 0 } else { 255 };
+        assert_eq!(scan(41 * 6, pixel), TEXT);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error() {
+        assert_eq!(svg_of(&"x".repeat(10_000)), Err(TooLong));
+    }
+}

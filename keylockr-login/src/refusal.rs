@@ -258,3 +258,85 @@ pub(crate) fn sign_in_address(login: &str, next: &str) -> String {
         format!("{login}?next={}", next.as_query_value())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::answer::AnswerBody;
+
+    fn text(answer: &Answer) -> String {
+        match &answer.body {
+            AnswerBody::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            AnswerBody::Empty | AnswerBody::Events(_) => String::new(),
+        }
+    }
+
+    fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+        let mut headers = answer.headers.iter().filter(|(other, _)| *other == name);
+        headers.next().map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn every_refusal_is_a_problem_and_a_page() {
+        let mut codes: Vec<_> = Refusal::ALL.iter().map(Refusal::code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(
+            codes.len(),
+            Refusal::ALL.len(),
+            "each has a code of its own"
+        );
+        for refusal in Refusal::ALL {
+            let answer = refusal.to_answer(false, None, "/");
+            assert_eq!(
+                header(&answer, "content-type"),
+                Some("application/problem+json")
+            );
+            let problem: Value = serde_json::from_str(&text(&answer)).unwrap();
+            assert_eq!(problem["status"], refusal.status());
+            assert_eq!(problem["title"], refusal.text());
+            assert!(problem["type"].is_string() && problem.get("login").is_none());
+            let page = refusal.to_answer(true, None, "/");
+            assert_eq!(
+                header(&page, "content-type"),
+                Some("text/html; charset=utf-8")
+            );
+            assert!(text(&page).contains(refusal.text()));
+            for answer in [answer, page] {
+                assert_eq!(answer.status, refusal.status());
+                assert_eq!(answer.refusal, Some(*refusal));
+                assert_eq!(header(&answer, "cache-control"), Some("no-store"));
+                let retry_after = matches!(refusal.status(), 429 | 503);
+                assert_eq!(
+                    header(&answer, "retry-after").is_some(),
+                    retry_after,
+                    "{refusal:?}"
+                );
+                assert_eq!(header(&answer, "allow").is_some(), refusal.status() == 405);
+            }
+        }
+    }
+
+    #[test]
+    fn signed_out_leads_to_the_sign_in_page_and_back() {
+        let to = |next| {
+            let answer = Refusal::SignedOut.to_answer(true, Some("/login"), next);
+            assert_eq!(answer.status, 303);
+            header(&answer, "location").unwrap().to_owned()
+        };
+        assert_eq!(
+            to("/private?a=b&c=d"),
+            "/login?next=/private%3Fa%3Db%26c%3Dd"
+        );
+        assert_eq!(to("/"), "/login");
+        assert_eq!(to("//evil.example"), "/login");
+        let problem = Refusal::SignedOut.to_answer(false, Some("/login"), "/private");
+        assert_eq!(problem.status, 401);
+        let problem: Value = serde_json::from_str(&text(&problem)).unwrap();
+        assert_eq!(problem["login"], "/login");
+        let other = Refusal::StoreUnavailable.to_answer(true, Some("/login"), "/private");
+        assert_eq!(other.status, 503, "nothing else leads there");
+    }
+}

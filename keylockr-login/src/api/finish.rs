@@ -68,6 +68,8 @@ impl Call<'_> {
             Phase::Done => {}
         }
         let before = self.shared.read_session(session).await?;
+        // Taken first: after the claim the attempt's own task lets go of it.
+        let handover = self.shared.handovers().get(&record.id).cloned();
         let approved = self.claim(record).await?;
         let result = self.begin_session(record, approved, session).await;
         let user = match result {
@@ -77,6 +79,10 @@ impl Call<'_> {
                 return Err(refusal);
             }
         };
+        if let Some(handover) = handover {
+            self.shared
+                .keep_connection(handover, &user, self.shared.now());
+        }
         if let Some(before) = before {
             // Somebody was signed in here before; nothing of that remains.
             self.shared.revoke_session(&before).await;
@@ -140,10 +146,6 @@ impl Call<'_> {
             attempt = %record.id,
             "signed in"
         );
-        let handover = shared.handovers().remove(&record.id);
-        if let Some(handover) = handover {
-            shared.keep_connection(handover, &user, now);
-        }
         Ok(user)
     }
 

@@ -143,11 +143,24 @@ impl Call<'_> {
         view.expires_in = status.expires_in;
         view.life = shared.attempt_life.as_secs();
         view.next = next.as_str();
+        let back = self.came_from(origin);
+        if let Some(back) = &back {
+            view.back = back.as_str();
+        }
         view.nickname = approved
             .as_ref()
             .and_then(|approved| approved.principal.nickname());
         view.language = self.head.only("accept-language").unwrap_or_default();
         shared.page.render(&view)
+    }
+
+    /// The page of this site that the person came from, if the browser says so.
+    fn came_from(&self, origin: &str) -> Option<ReturnTo> {
+        let path = self.head.only("referer")?.strip_prefix(origin)?;
+        let path = ReturnTo::parse(path);
+        let below = path.as_str().strip_prefix(self.mount.as_str());
+        let own = below.is_some_and(|below| below.is_empty() || below.starts_with(['/', '?']));
+        (!own && !path.is_home()).then_some(path)
     }
 
     fn html(&self, status: u16, page: String) -> Answer {

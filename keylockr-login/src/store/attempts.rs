@@ -79,6 +79,10 @@ impl Attempts {
         seen: u64,
         at_most: Duration,
     ) -> Result<Option<AttemptRecord>, StoreUnavailable> {
+        if self.gate.is_closed() {
+            // A long wait is no way to find out whether the store is back.
+            self.gate.pass(self.store.load(id)).await?;
+        }
         let patience = at_most.saturating_add(STORE_WAIT);
         self.gate
             .wait(self.store.changed(id, seen, at_most), patience)

@@ -9,14 +9,14 @@ use std::{
 use super::StoreUnavailable;
 use crate::limits::STORE_WAIT;
 
-/// After this many failures in a row one request at a time tries the store; the others are told at
-/// once.
+/// After this many time-outs in a row one request at a time tries the store; the others are told at
+/// once. Errors that come quickly cost nobody anything and do not count.
 const STRIKES: u32 = 3;
 
 /// The way to one store.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
-    failures: AtomicU32,
+    timeouts: AtomicU32,
     probing: AtomicBool,
 }
 
@@ -26,36 +26,41 @@ impl Gate {
         &self,
         access: impl Future<Output = Result<T, E>>,
     ) -> Result<T, StoreUnavailable> {
+        let _probe = match self.is_closed().then(|| Probe::begin(&self.probing)) {
+            None => None,
+            Some(Some(probe)) => Some(probe),
+            Some(None) => return Err(StoreUnavailable),
+        };
         self.wait(access, STORE_WAIT).await
     }
 
-    /// The same for an access that waits on purpose.
+    /// Awaits an access that waits on purpose, for longer.
     pub(crate) async fn wait<T, E>(
         &self,
         access: impl Future<Output = Result<T, E>>,
         at_most: Duration,
     ) -> Result<T, StoreUnavailable> {
-        let down = self.failures.load(Ordering::Relaxed) >= STRIKES;
-        let _probe = match down.then(|| Probe::begin(&self.probing)) {
-            None => None,
-            Some(Some(probe)) => Some(probe),
-            Some(None) => return Err(StoreUnavailable),
-        };
         match tokio::time::timeout(at_most, access).await {
             Ok(Ok(value)) => {
-                self.failures.store(0, Ordering::Relaxed);
+                self.timeouts.store(0, Ordering::Relaxed);
                 Ok(value)
             }
-            Ok(Err(_)) | Err(_) => {
+            Ok(Err(_)) => Err(StoreUnavailable),
+            Err(_) => {
                 // Saturating: an overflow would open the gate again.
                 let _ =
-                    self.failures
-                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |failures| {
-                            failures.checked_add(1)
+                    self.timeouts
+                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |timeouts| {
+                            timeouts.checked_add(1)
                         });
                 Err(StoreUnavailable)
             }
         }
+    }
+
+    /// Whether the store did not answer lately.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.timeouts.load(Ordering::Relaxed) >= STRIKES
     }
 }
 
@@ -122,6 +127,7 @@ mod tests {
                 Err(StoreUnavailable)
             );
         }
+        assert!(!gate.is_closed(), "it answers, if not well");
         assert_eq!(gate.pass(ready(Access::Ok(3))).await, Ok(3));
     }
 }

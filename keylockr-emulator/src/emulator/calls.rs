@@ -136,12 +136,12 @@ impl Emulator {
 
     /// Ends all faults.
     pub fn clear_faults(&self) {
-        self.shared.world().clear_faults();
+        self.shared.world().clear_faults(None);
     }
 
     /// Pushes any event to an open socket; `id` is `tmp.…` or `app.…`.
-    pub fn push(&self, id: &str, from: &str, body: serde_json::Value) -> Result<()> {
-        self.shared.world().push(id, from, &body)
+    pub fn push(&self, id: &str, from: &str, body: impl Into<serde_json::Value>) -> Result<()> {
+        self.shared.world().push(id, from, &body.into())
     }
 
     /// The frames of an identity (`tmp.…` or `app.…`), both ways, oldest first.

@@ -37,8 +37,10 @@ impl Faults {
         }
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.active.clear();
+    /// Ends all faults, or those of one name.
+    pub(crate) fn clear(&mut self, only: Option<&str>) {
+        self.active
+            .retain(|active| only.is_some_and(|name| active.fault.kind.name() != name));
     }
 
     /// The first fault that fits, which counts as one use of it.

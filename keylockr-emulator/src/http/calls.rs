@@ -166,11 +166,8 @@ fn get(shared: &Shared, call: &Call<'_>) -> Result<Answer> {
         "connections" => ok(&world.connections()),
         "faults" => ok(&world.server.faults.to_json()),
         "frames" => {
-            let id = call
-                .query
-                .and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("id=")))
-                .and_then(percent_decode)
-                .ok_or_else(|| ControlError::malformed("?id= is missing"))?;
+            let id =
+                parameter(call, "id=").ok_or_else(|| ControlError::malformed("?id= is missing"))?;
             ok(&world.frames(&id)?)
         }
         _ => Err(ControlError::unknown("call", call.name)),
@@ -223,7 +220,7 @@ fn change(shared: &Shared, call: &Call<'_>) -> Result<Answer> {
             .server
             .set_clock_offset(body::<ClockOffset>(call)?.offset),
         ("rotate_keys", _) => world.server.rotate_keys(),
-        ("faults", "DELETE") => world.clear_faults(),
+        ("faults", "DELETE") => world.clear_faults(parameter(call, "fault=").as_deref()),
         ("faults", _) => {
             let it: SetFault = body(call)?;
             let fault = Fault::parse(&it.fault, &it.args)?;
@@ -242,6 +239,14 @@ fn change(shared: &Shared, call: &Call<'_>) -> Result<Answer> {
         _ => return Err(ControlError::unknown("call", call.name)),
     }
     Ok(Answer::status(204))
+}
+
+/// A parameter of the query; `name` ends with its `=`.
+fn parameter(call: &Call<'_>, name: &str) -> Option<String> {
+    let mut pairs = call.query?.split('&');
+    pairs
+        .find_map(|pair| pair.strip_prefix(name))
+        .and_then(percent_decode)
 }
 
 fn body<T: DeserializeOwned>(call: &Call<'_>) -> Result<T> {

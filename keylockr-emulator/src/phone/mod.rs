@@ -18,6 +18,8 @@ use crate::{
 
 /// Longest name of a user, in characters.
 const MAX_NAME: usize = 64;
+/// Longest nickname. Any text: services have to live with what users think of.
+const MAX_NICKNAME: usize = 1024;
 
 /// One user's phone.
 struct Phone {
@@ -86,14 +88,15 @@ impl Phones {
         user: &str,
         nickname: Option<&str>,
     ) -> Result<NewPhone, ControlError> {
-        let good = |text: &str| {
-            !text.is_empty()
-                && text.chars().count() <= MAX_NAME
-                && !text.chars().any(char::is_control)
-        };
+        let good = !user.is_empty()
+            && user.chars().count() <= MAX_NAME
+            && !user.chars().any(char::is_control);
         let nickname = nickname.map_or_else(|| capitalised(user), str::to_owned);
-        if !good(user) || !good(&nickname) {
-            return Err(ControlError::malformed("user or nickname is not a name"));
+        if !good {
+            return Err(ControlError::malformed("user is not a name"));
+        }
+        if nickname.chars().count() > MAX_NICKNAME {
+            return Err(ControlError::malformed("nickname is too long"));
         }
         if self.users.contains_key(user) {
             return Err(ControlError::conflict("a user of this name exists"));

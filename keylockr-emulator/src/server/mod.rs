@@ -143,7 +143,7 @@ impl Server {
     /// Back to the start, but for the keys. Sockets are closed.
     pub(crate) fn reset(&mut self) {
         self.sockets.close_all(1001);
-        self.faults.clear();
+        self.faults.clear(None);
         self.agenda.clear();
         self.random.rewind();
         self.clock.set_offset(0);

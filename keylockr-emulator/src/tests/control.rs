@@ -120,6 +120,17 @@ async fn services_and_users() {
         &json!({ "user": "dave", "nickname": "D." }),
     );
     assert_eq!(dave.1["nickname"], "D.");
+    let odd = "<b>\u{202e}\r\n\0".repeat(90);
+    let eve = post(
+        &emulator,
+        "users",
+        &json!({ "user": "eve", "nickname": odd }),
+    );
+    assert_eq!(
+        eve.1["nickname"],
+        odd.as_str(),
+        "services have to live with it"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -326,6 +337,16 @@ async fn clock_keys_faults_reset() {
     assert_eq!(
         (&active[0]["args"], &active[0]["left"]),
         (&json!({ "s": 700 }), &json!(2))
+    );
+    post(&emulator, "faults", &json!({ "fault": "deny" }));
+    assert_eq!(
+        call(&emulator, "DELETE", "faults?fault=stale_ts", "").0,
+        204
+    );
+    let active = &get(&emulator, "faults")["active"];
+    assert_eq!(
+        (active[0]["fault"].as_str(), active[1].is_null()),
+        (Some("deny"), true)
     );
     assert_eq!(call(&emulator, "DELETE", "faults", "").0, 204);
     assert_eq!(get(&emulator, "faults")["active"], json!([]));

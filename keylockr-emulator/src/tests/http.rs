@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::peer::{LOCAL, Peer, emulator, get};
+use super::peer::{LOCAL, Peer, elapsed, emulator, get};
 use crate::{
     Emulator, FaultKind, Mode, NewService,
     http::{
@@ -208,14 +208,14 @@ async fn faults_of_app_verify() {
     });
     let ask = async || {
         let body = body.to_string().into_bytes();
-        let before = tokio::time::Instant::now();
+        let before = elapsed(&emulator);
         let (status, _, body) = emulator
             .http("POST", "/v3/app_verify", None, body, LOCAL)
             .await;
         (
             status,
             serde_json::from_slice::<Json>(&body).ok(),
-            before.elapsed(),
+            elapsed(&emulator) - before,
         )
     };
     let one = |kind: FaultKind| emulator.fault(crate::Fault::from(kind).times(1)).unwrap();

@@ -43,6 +43,11 @@ pub(crate) async fn server_time(emulator: &Emulator) -> u64 {
     clock["ts"].as_u64().unwrap()
 }
 
+/// Since the emulator's start.
+pub(crate) fn elapsed(emulator: &Emulator) -> std::time::Duration {
+    emulator.shared().world().server.clock.elapsed()
+}
+
 /// A client with its keys.
 #[derive(Clone)]
 pub(crate) struct Peer {

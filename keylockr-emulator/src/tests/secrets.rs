@@ -2,7 +2,7 @@
 
 use dryoc::classic::crypto_auth_hmacsha256::crypto_auth_hmacsha256;
 
-use crate::wire::{crypto, reader, value::Value};
+use crate::wire::{crypto, error::WireError, reader, value::Value};
 
 const MAGIC: &[u8] = b"KLi1";
 
@@ -54,7 +54,7 @@ pub(crate) fn open_blob(
     };
     let shared = crypto::box_public(&sender)
         .and_then(|sender| crypto::shared_key(&sender, enc_secret))
-        .map_err(|error| error.as_str())?;
+        .map_err(WireError::as_str)?;
     let filekey = crypto::secretbox_open(sealed, &nonce, &shared).ok_or("E_FILEKEY")?;
     let filekey = filekey.try_into().map_err(|_| "E_FILEKEY")?;
     Ok(OpenedBlob {

@@ -136,8 +136,8 @@ impl World {
         Ok(())
     }
 
-    pub(crate) fn clear_faults(&mut self) {
-        self.server.faults.clear();
+    pub(crate) fn clear_faults(&mut self, only: Option<&str>) {
+        self.server.faults.clear(only);
         self.server.changed();
     }
 

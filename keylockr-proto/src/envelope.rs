@@ -19,9 +19,12 @@ use crate::time::{UnixTime, Window};
 
 mod channel;
 mod replay;
+mod seal;
+mod server;
 
-pub use channel::{APP_VERSION, Channel, ClientPublic, ServerChannel};
+pub use channel::{APP_VERSION, Channel};
 pub use replay::{Replay, ReplayWindow};
+pub use server::{ClientPublic, ServerChannel};
 
 /// Largest frame sent or accepted, in bytes.
 pub const MAX_FRAME: usize = 65_536;

@@ -92,6 +92,29 @@ fn handshake_sends_the_fields_of_its_family() {
 }
 
 #[test]
+fn services_say_what_they_are() {
+    let seed = |app_tag: Option<&str>| Service::Seed {
+        svc_id: SvcId::parse("88").unwrap(),
+        app_tag: app_tag.map(|tag| AppTag::parse(tag).unwrap()),
+    };
+    let appdata = |app_data| Service::AppData {
+        app_tag: AppTag::parse("acme-web").unwrap(),
+        app_data,
+        minimum: Revision::One,
+    };
+    for (service, family, name, data) in [
+        (seed(None), Family::Seed, "88", false),
+        (seed(Some("acme")), Family::Seed, "88", true),
+        (appdata(false), Family::AppData, "acme-web", false),
+        (appdata(true), Family::AppData, "acme-web", true),
+    ] {
+        assert_eq!(service.family(), family);
+        assert_eq!(service.name_on_wire(), name);
+        assert_eq!(service.wants_app_data(), data);
+    }
+}
+
+#[test]
 fn handshake_answers() {
     let reply = |family, value: &Value| code(&handshake_reply(family, &value.encode()));
     let ok = |id: Value| body([("_res", "ok".into()), ("tmp_id", id)]);

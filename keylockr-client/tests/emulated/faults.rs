@@ -284,7 +284,7 @@ async fn forged_frames_cost_one_refetch_and_end_it() {
                 let (end, world) = sign_in(way, when, kind.clone()).await;
                 match end {
                     LoginEnd::Failed(LoginFailure::Protocol(got)) => {
-                        assert_eq!(got, error, "{case}")
+                        assert_eq!(got, error, "{case}");
                     }
                     other => panic!("{case}: {other:?}"),
                 }

@@ -29,7 +29,7 @@ const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// What happens to the frames of the service on their way.
 #[derive(Clone, Debug)]
-pub enum Mangle {
+pub(crate) enum Mangle {
     Delay(Duration),
     Double,
     /// Every second frame overtakes the one before it, if that comes within a second.
@@ -47,7 +47,7 @@ pub enum Mangle {
 }
 
 /// The emulator as a [`Transport`].
-pub struct InProcess {
+pub(crate) struct InProcess {
     emulator: Arc<Emulator>,
     /// Requests by path and sockets as `/ws`, in order.
     asked: Mutex<Vec<String>>,
@@ -65,45 +65,45 @@ pub struct InProcess {
 }
 
 impl InProcess {
-    pub fn mangle(&self, mangle: Mangle) {
+    pub(crate) fn mangle(&self, mangle: Mangle) {
         *self.mangle.lock().unwrap() = Some(mangle);
     }
 
     /// The sockets that are open are half open from now on.
-    pub fn go_silent(&self) {
+    pub(crate) fn go_silent(&self) {
         self.fate.send_modify(|fate| fate.silent = fate.born);
     }
 
     /// The sockets that are open take no frame any more.
-    pub fn stop_taking(&self) {
+    pub(crate) fn stop_taking(&self) {
         self.fate.send_modify(|fate| fate.stuck = fate.born);
     }
 
     /// The sockets that are open break.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.fate.send_modify(|fate| fate.cut = fate.born);
     }
 
     /// Keeps sigs and frames from now on.
-    pub fn record(&self) {
+    pub(crate) fn record(&self) {
         self.recording.store(true, Ordering::SeqCst);
     }
 
-    pub fn sigs(&self) -> Vec<String> {
+    pub(crate) fn sigs(&self) -> Vec<String> {
         self.sigs.lock().unwrap().clone()
     }
 
     /// The frames that the client sent.
-    pub fn frames(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn frames(&self) -> Vec<Vec<u8>> {
         self.frames.lock().unwrap().clone()
     }
 
     /// From now on nothing can be reached, or everything again.
-    pub fn go_away(&self, away: bool) {
+    pub(crate) fn go_away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
     }
 
-    pub fn count(&self, path: &str) -> usize {
+    pub(crate) fn count(&self, path: &str) -> usize {
         self.asked
             .lock()
             .unwrap()
@@ -113,11 +113,11 @@ impl InProcess {
     }
 
     /// Codes the client closed with, in order.
-    pub fn closed(&self) -> Vec<u16> {
+    pub(crate) fn closed(&self) -> Vec<u16> {
         self.closed.lock().unwrap().clone()
     }
 
-    pub fn open_now(&self) -> usize {
+    pub(crate) fn open_now(&self) -> usize {
         self.open.load(Ordering::SeqCst)
     }
 
@@ -236,7 +236,7 @@ impl InProcessSocket {
             None => {}
             Some(Mangle::Delay(delay)) => due += *delay,
             Some(Mangle::Double) => self.held.push_back((due, bytes.clone())),
-            Some(Mangle::Swap) if number % 2 == 0 => due += Duration::from_secs(1),
+            Some(Mangle::Swap) if number.is_multiple_of(2) => due += Duration::from_secs(1),
             Some(Mangle::Swap) => {
                 self.held.push_front((due, bytes));
                 return;
@@ -338,18 +338,18 @@ impl Socket for InProcessSocket {
     }
 }
 
-pub struct World {
-    pub emulator: Arc<Emulator>,
-    pub wire: Arc<InProcess>,
-    pub client: Client,
+pub(crate) struct World {
+    pub(crate) emulator: Arc<Emulator>,
+    pub(crate) wire: Arc<InProcess>,
+    pub(crate) client: Client,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|builder| builder).await
     }
 
-    pub async fn with(settings: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
+    pub(crate) async fn with(settings: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
         let emulator = Emulator::builder()
             .in_process()
             .seed(1)
@@ -382,7 +382,7 @@ impl World {
     }
 
     /// A second client of the same service, as another process would be.
-    pub fn another_client(&self) -> Client {
+    pub(crate) fn another_client(&self) -> Client {
         let transport: Arc<dyn Transport> = Arc::clone(&self.wire) as Arc<dyn Transport>;
         Client::builder("https://keylockr.test")
             .transport(transport)
@@ -390,17 +390,21 @@ impl World {
             .unwrap()
     }
 
-    pub fn keys(&self, lifetime: KeyLifetime) -> Arc<ClientKeys> {
+    pub(crate) fn keys(&self, lifetime: KeyLifetime) -> Arc<ClientKeys> {
         Arc::new(ClientKeys::generate(&mut self.client.entropy(), lifetime).unwrap())
     }
 
     /// Signs alice in and opens the connection.
-    pub async fn sign_in(&self, config: LoginConfig) -> SignedIn {
+    pub(crate) async fn sign_in(&self, config: LoginConfig) -> SignedIn {
         let keys = self.keys(KeyLifetime::Fresh);
         self.sign_in_with(config, keys).await
     }
 
-    pub async fn sign_in_with(&self, config: LoginConfig, keys: Arc<ClientKeys>) -> SignedIn {
+    pub(crate) async fn sign_in_with(
+        &self,
+        config: LoginConfig,
+        keys: Arc<ClientKeys>,
+    ) -> SignedIn {
         let family = config.service().family();
         let mut login = self.start_with(config, Arc::clone(&keys));
         let tmp_id = login.code().await;
@@ -418,7 +422,7 @@ impl World {
     }
 
     /// Waits until every socket is closed, as it is soon after a login has ended.
-    pub async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         for _ in 0..100 {
             if self.wire.open_now() == 0 {
                 return;
@@ -429,11 +433,11 @@ impl World {
     }
 
     /// Starts a login with fresh keys.
-    pub fn start(&self, config: LoginConfig) -> Running {
+    pub(crate) fn start(&self, config: LoginConfig) -> Running {
         self.start_with(config, self.keys(KeyLifetime::Fresh))
     }
 
-    pub fn start_with(&self, config: LoginConfig, keys: Arc<ClientKeys>) -> Running {
+    pub(crate) fn start_with(&self, config: LoginConfig, keys: Arc<ClientKeys>) -> Running {
         let (sender, progress) = mpsc::unbounded_channel();
         let cancel = CancellationToken::new();
         let (client, token, for_task) = (self.client.clone(), cancel.clone(), Arc::clone(&keys));
@@ -454,20 +458,20 @@ impl World {
 }
 
 /// A user who is signed in, and the connection that came of it.
-pub struct SignedIn {
-    pub who: Box<Authorized>,
-    pub keys: Arc<ClientKeys>,
-    pub link: LinkHandle,
-    pub events: LinkEvents,
+pub(crate) struct SignedIn {
+    pub(crate) who: Box<Authorized>,
+    pub(crate) keys: Arc<ClientKeys>,
+    pub(crate) link: LinkHandle,
+    pub(crate) events: LinkEvents,
 }
 
 impl SignedIn {
-    pub fn app_id(&self) -> &str {
+    pub(crate) fn app_id(&self) -> &str {
         self.who.app_id.as_str()
     }
 
     /// The next event that is not about the connection going up and down.
-    pub async fn event(&mut self) -> LinkEvent {
+    pub(crate) async fn event(&mut self) -> LinkEvent {
         loop {
             match self.events.next().await.as_deref() {
                 Some(LinkEvent::Up | LinkEvent::Down) => {}
@@ -478,12 +482,12 @@ impl SignedIn {
     }
 
     /// Waits until the connection stands.
-    pub async fn up(&mut self) {
+    pub(crate) async fn up(&mut self) {
         while !matches!(self.events.next().await.as_deref(), Some(LinkEvent::Up)) {}
     }
 
     /// The filekey and how its record is read, whichever way the dialect hands it out.
-    pub async fn unlock(&mut self) -> (Filekey, RecordCodec) {
+    pub(crate) async fn unlock(&mut self) -> (Filekey, RecordCodec) {
         let blob = match self.who.filekey.take() {
             Some(blob) => blob,
             None => match self.link.request(Request::ReqFilekey).await.unwrap() {
@@ -505,7 +509,7 @@ impl SignedIn {
         (opened.filekey, RecordCodec::new(layout))
     }
 
-    pub async fn read(&self) -> DataReply {
+    pub(crate) async fn read(&self) -> DataReply {
         match self.link.request(Request::GetData).await.unwrap() {
             Reply::Data(data) => data,
             other => panic!("{other:?}"),
@@ -513,14 +517,14 @@ impl SignedIn {
     }
 
     /// A round trip, whether or not the service keeps data.
-    pub async fn read_or_refused(&self) {
+    pub(crate) async fn read_or_refused(&self) {
         match self.link.request(Request::GetData).await {
             Ok(_) | Err(RequestError::Refused(_)) => {}
             Err(other) => panic!("{other}"),
         }
     }
 
-    pub async fn write(
+    pub(crate) async fn write(
         &self,
         data_enc: Vec<u8>,
         ver: Option<Ver>,
@@ -537,23 +541,23 @@ impl SignedIn {
 }
 
 /// A login in a task of its own.
-pub struct Running {
-    pub task: JoinHandle<LoginEnd>,
-    pub progress: mpsc::UnboundedReceiver<(Progress, Option<String>)>,
-    pub cancel: CancellationToken,
-    pub keys: Arc<ClientKeys>,
+pub(crate) struct Running {
+    pub(crate) task: JoinHandle<LoginEnd>,
+    pub(crate) progress: mpsc::UnboundedReceiver<(Progress, Option<String>)>,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) keys: Arc<ClientKeys>,
 }
 
 impl Running {
     /// Waits for the QR code and gives its `tmp_id`.
-    pub async fn code(&mut self) -> String {
+    pub(crate) async fn code(&mut self) -> String {
         self.try_code()
             .await
             .expect("the login ended before there was a code")
     }
 
     /// The same; `None` when the login ended first.
-    pub async fn try_code(&mut self) -> Option<String> {
+    pub(crate) async fn try_code(&mut self) -> Option<String> {
         loop {
             if let (Progress::Connected(_), Some(tmp_id)) = self.progress.recv().await? {
                 return Some(tmp_id);
@@ -561,16 +565,16 @@ impl Running {
         }
     }
 
-    pub async fn end(self) -> LoginEnd {
+    pub(crate) async fn end(self) -> LoginEnd {
         self.task.await.unwrap()
     }
 }
 
-pub fn name() -> DisplayName {
+pub(crate) fn name() -> DisplayName {
     DisplayName::parse("Acme Web, Vienna").unwrap()
 }
 
-pub fn seed(svc_id: &str, app_tag: Option<&str>) -> LoginConfig {
+pub(crate) fn seed(svc_id: &str, app_tag: Option<&str>) -> LoginConfig {
     let service = Service::Seed {
         svc_id: SvcId::parse(svc_id).unwrap(),
         app_tag: app_tag.map(|tag| AppTag::parse(tag).unwrap()),
@@ -578,7 +582,7 @@ pub fn seed(svc_id: &str, app_tag: Option<&str>) -> LoginConfig {
     LoginConfig::new(service, name())
 }
 
-pub fn appdata(app_tag: &str, app_data: bool, minimum: Revision) -> LoginConfig {
+pub(crate) fn appdata(app_tag: &str, app_data: bool, minimum: Revision) -> LoginConfig {
     let app_tag = AppTag::parse(app_tag).unwrap();
     LoginConfig::new(
         Service::AppData {
@@ -590,7 +594,7 @@ pub fn appdata(app_tag: &str, app_data: bool, minimum: Revision) -> LoginConfig 
     )
 }
 
-pub fn done(end: LoginEnd) -> Box<Authorized> {
+pub(crate) fn done(end: LoginEnd) -> Box<Authorized> {
     match end {
         LoginEnd::Done(who) => who,
         other => panic!("not signed in: {other:?}"),

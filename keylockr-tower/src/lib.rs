@@ -44,8 +44,8 @@
 //!   in, and a line in the log says so.
 //! - **Whose address.** Starts are limited by client address. Serve with
 //!   `app.into_make_service_with_connect_info::<SocketAddr>()`, or insert [`Peer`] into the request
-//!   yourself; without either nobody's address is known, so all clients share one limit, and the
-//!   admit hook sees none. Behind a reverse proxy name it with
+//!   yourself; without either no address is known: only the limit on all attempts together holds
+//!   (the log says so once), and the admit hook sees no address. Behind a reverse proxy name it with
 //!   [`KeyLockrBuilder::trusted_proxies`]; forwarded headers are believed from nobody else.
 //! - **A deadline for request heads.** `axum::serve` has none. Put a proxy in front, or an accept
 //!   loop with one, as in `examples/axum-login/src/serve.rs`. Bodies of the login routes are read up

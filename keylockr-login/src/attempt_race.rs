@@ -142,10 +142,22 @@ fn finish(cell: &Cell) -> bool {
     })
 }
 
+/// Every order with up to so many forced switches of threads; `LOOM_MAX_PREEMPTIONS` sets another
+/// bound, and 0 lifts it.
+fn explore(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = match builder.preemption_bound {
+        None => Some(4),
+        Some(0) => None,
+        bound => bound,
+    };
+    builder.check(model);
+}
+
 #[test]
 fn cancel_wins_or_loses_cleanly() {
     let start = connected();
-    loom::model(move || {
+    explore(move || {
         let (record, approved) = start.clone();
         let cell = Arc::new(Cell(Mutex::new(record)));
         let approver = {
@@ -172,7 +184,7 @@ fn cancel_wins_or_loses_cleanly() {
 #[test]
 fn finish_is_single_use_among_threads() {
     let start = connected();
-    loom::model(move || {
+    explore(move || {
         let (mut record, approved) = start.clone();
         record.approve(approved, NOW);
         let cell = Arc::new(Cell(Mutex::new(record)));

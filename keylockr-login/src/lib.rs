@@ -1,4 +1,47 @@
 //! Signing in with KeyLockr, whatever the web framework.
+//!
+//! People scan a code with the KeyLockr app on their phone and approve; the browser that showed the
+//! code is signed in. This crate is all of that but the framework: attempts, sessions, the page, the
+//! rules, and what each route answers. Adapters translate: `keylockr-tower` for axum and tower.
+//! Applications use an adapter and meet the types below through it.
+//!
+//! # How a sign-in goes
+//!
+//! 1. The browser asks for the page, or starts an attempt. It gets a random cookie, of which only the
+//!    hash is kept: nobody else can read, cancel or finish its attempts.
+//! 2. The server makes keys for the attempt, shakes hands with KeyLockr and waits for the phone. The
+//!    browser sees the code, and hears of every change by server-sent events, polling or refreshes.
+//! 3. The phone approves; the result is opened and checked here. The browser exchanges the attempt
+//!    for a session, once, under a new session id. Your [`Admit`] hook has its say before that.
+//!
+//! # What it promises
+//!
+//! - An approval becomes one session at most, and a confirmed cancel none.
+//! - A store or a service that does not answer is a 503 within a bounded time: it never signs anybody
+//!   in or out.
+//! - Sessions end when idle, in the end, by sign-out, and when the connection is removed on the phone:
+//!   at once with [`KeyLockrBuilder::keep_connection`], otherwise at the next check.
+//! - No answer, log line or `Debug` output holds a cookie, a key, a code or a peer's words.
+//!
+//! # What it cannot promise
+//!
+//! It is not phishing-resistant: who shows somebody else's browser a code of their own and is believed
+//! gets that person's approval. Short lives, the names on page and phone, and [`SignIn`]'s addresses
+//! make it harder. Ask for more, such as a passkey, before what must not go wrong.
+//!
+//! # Writing an adapter
+//!
+//! Implement [`HttpSession`], turn requests into [`Head`] and [`Request`], find the [`Route`], and hand
+//! all that to [`KeyLockr::answer`]; turn the [`Answer`] back. Guards and extractors ask
+//! [`KeyLockr::resolve`] and answer with [`KeyLockr::refuse_guarded`]. Do not decide anything.
+//!
+//! # Stores
+//!
+//! Attempts and revocations are kept in memory, bounded, unless [`AttemptStore`] and
+//! [`RevocationStore`] are implemented over something that processes share. What must not be read or
+//! altered there is sealed with [`SealKey`]s. With the defaults a restart forgets pending attempts and
+//! the revocations of sessions that an outside session store still holds; the next check of their
+//! connections finds out about removed ones.
 
 mod admit;
 mod agent;
@@ -37,6 +80,8 @@ mod sealed;
 mod session;
 mod sessions;
 mod shared;
+mod start_error;
+mod starting;
 mod status;
 mod store;
 mod streams;
@@ -50,7 +95,7 @@ pub use self::{
     answer::{Answer, AnswerBody},
     attempt::AttemptRecord,
     binding::{AttemptId, BrowserHash},
-    builder::{ConfigError, KeyLockrBuilder, StartError},
+    builder::KeyLockrBuilder,
     events::EventStream,
     key_policy::KeyPolicy,
     keylockr::{KeyLockr, Unready},
@@ -67,6 +112,7 @@ pub use self::{
     route::{Found, Route},
     sealed::SealKey,
     session::{HttpSession, SESSION_KEY, SessionUnavailable},
+    start_error::{ConfigError, StartError},
     store::{
         AttemptStore, Inserted, MemoryAttempts, MemoryRevocations, Replaced, RevocationStore,
         Revoked, Sought, StoreFuture, StoreUnavailable,

@@ -1,44 +1,31 @@
-//! Attempts at work: begun for a browser, driven to their end, waited for.
+//! Attempts at work: driven to their end, one task each, and said so in their records.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use keylockr_client::{
     CancellationToken,
     proto::login::{Authorized, Login, LoginConfig, LoginEnd, LoginFailure, Progress},
 };
-use keylockr_proto::{ClientKeys, DisplayName, QrUri};
+use keylockr_proto::{ClientKeys, QrUri};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::{
-    agent,
-    attempt::{AttemptRecord, Code, End, Failure, Lease, Phase},
-    binding::{AttemptId, BrowserHash, BrowserSecret, hex, random},
+    attempt::{AttemptRecord, Code, End, Failure, Phase},
+    binding::AttemptId,
     connections::Handover,
-    cookies,
     moment::Moment,
     principal::Principal,
-    proxies::client_address,
-    refusal::Refusal,
-    request::Head,
-    return_to::ReturnTo,
     sealed::{Purpose, Sealed},
     shared::Shared,
-    store::{Change, Inserted, StoreUnavailable},
+    store::{Change, StoreUnavailable},
 };
 
 /// A lease is good for so long, and renewed three times meanwhile.
-const LEASE: Duration = Duration::from_secs(30);
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 /// Between two tries to write what must not be lost.
 const RETRY: Duration = Duration::from_millis(500);
-
-/// An attempt that has just begun.
-pub(crate) struct Begun {
-    pub(crate) record: AttemptRecord,
-    /// The browser's new cookie, where it needs one.
-    pub(crate) cookie: Option<String>,
-}
 
 /// Who approved, as it is sealed into the record.
 #[derive(Serialize, Deserialize)]
@@ -56,159 +43,13 @@ struct Shown {
 }
 
 impl Shared {
-    /// Begins an attempt, within all limits, for the browser that `head` comes from.
-    pub(crate) async fn begin(
-        self: &Arc<Self>,
-        head: &Head,
-        next: &ReturnTo,
-    ) -> Result<Begun, Refusal> {
-        if self.stop.is_cancelled() {
-            return Err(Refusal::ServiceUnavailable { retry_after: 10 });
-        }
-        let now = self.now();
-        let address = client_address(head, &self.proxies);
-        self.limit_starts(address, now)?;
-        let (browser, cookie) = self.browser_for_start(head, now).await?;
-        let keys = self.keys.keys(&self.client).map_err(|_| no_entropy())?;
-        let id = AttemptId::random().map_err(|_| no_entropy())?;
-        let mut record = AttemptRecord::new(id, browser, now, self.attempt_life, next, address);
-        record.lease = Some(Lease {
-            owner: self.process.clone(),
-            token: 1,
-            until: now.after(LEASE),
-        });
-        let inserted = self
-            .attempts
-            .insert(record.clone(), self.limits.attempts, now)
-            .await
-            .map_err(|_| Refusal::StoreUnavailable)?;
-        if inserted == Inserted::Full {
-            tracing::warn!(name: "keylockr.attempts.full", "as many attempts as there may be");
-            return Err(Refusal::Full { retry_after: 10 });
-        }
-        self.give_up_oldest(&browser, now)
-            .await
-            .map_err(|_| Refusal::StoreUnavailable)?;
-        tracing::info!(name: "keylockr.attempt.started", attempt = %record.id, "started");
-        let config = self.login_config(head, address);
-        let (shared, id) = (Arc::clone(self), record.id.clone());
-        self.tasks.spawn(Box::pin(shared.run(id, config, keys)));
-        Ok(Begun { record, cookie })
-    }
-
-    fn limit_starts(&self, address: Option<IpAddr>, now: Moment) -> Result<(), Refusal> {
-        let Some(address) = address else {
-            // One shared limit for everybody would let one person lock out all others.
-            self.warn_no_address.call_once(|| {
-                tracing::warn!(
-                    name: "keylockr.address.unknown",
-                    "the server does not say where requests come from: starts are not limited by \
-                     address (with axum, serve with into_make_service_with_connect_info)"
-                );
-            });
-            return Ok(());
-        };
-        self.starts
-            .admit(address.into(), now)
-            .map_err(|retry_after| Refusal::TooMany { retry_after })
-    }
-
-    /// The browser's hash: from its cookie, where we gave it that cookie and it is not spent; else
-    /// from a new one. A cookie of unknown origin may be planted.
-    async fn browser_for_start(
-        &self,
-        head: &Head,
-        now: Moment,
-    ) -> Result<(BrowserHash, Option<String>), Refusal> {
-        if let Some(secret) = cookies::browser_secret(head, self.site.is_secure()) {
-            let browser = secret.hash();
-            let attempts = self
-                .attempts
-                .of_browser(&browser, now)
-                .await
-                .map_err(|_| Refusal::StoreUnavailable)?;
-            let spent = attempts.iter().any(|attempt| attempt.phase == Phase::Used);
-            if !attempts.is_empty() && !spent {
-                return Ok((browser, None));
-            }
-        }
-        let secret = BrowserSecret::random().map_err(|_| no_entropy())?;
-        let cookie = cookies::set(&secret, self.site.is_secure());
-        Ok((secret.hash(), Some(cookie)))
-    }
-
-    /// Keeps a browser's newest attempts and gives the others up.
-    async fn give_up_oldest(
-        &self,
-        browser: &BrowserHash,
-        now: Moment,
-    ) -> Result<(), StoreUnavailable> {
-        let attempts = self.attempts.of_browser(browser, now).await?;
-        let live: Vec<_> = attempts
-            .iter()
-            .filter(|attempt| attempt.is_live())
-            .collect();
-        let many = live.len().saturating_sub(self.limits.attempts_of_browser);
-        for attempt in live.into_iter().take(many) {
-            self.end(&attempt.id, End::Replaced).await?;
-        }
-        Ok(())
-    }
-
-    /// Ends an attempt, unless it is used or over. Its driver sees it and lets go.
-    pub(crate) async fn end(&self, id: &AttemptId, end: End) -> Result<(), StoreUnavailable> {
-        let changed = self
-            .attempts
-            .change(id, |record| match record.end(end, self.now()) {
-                true => Change::Store(true),
-                false => Change::Keep(false),
-            })
-            .await?;
-        if changed == Some(true) {
-            tracing::info!(name: "keylockr.attempt.ended", attempt = %id, ?end, "ended");
-        }
-        Ok(())
-    }
-
-    /// Waits until the attempt is as wanted or over, at most so long.
-    pub(crate) async fn wait_until(
-        &self,
-        mut record: AttemptRecord,
-        at_most: Duration,
-        wanted: impl Fn(&AttemptRecord) -> bool,
-    ) -> Result<Option<AttemptRecord>, StoreUnavailable> {
-        let until = self.now().after(at_most);
-        loop {
-            let left = until.since(self.now());
-            if !record.is_live() || wanted(&record) || left.is_zero() {
-                return Ok(Some(record));
-            }
-            match self
-                .attempts
-                .changed(&record.id, record.version, left)
-                .await?
-            {
-                Some(changed) => record = changed,
-                None => return Ok(None),
-            }
-        }
-    }
-
-    fn login_config(&self, head: &Head, address: Option<IpAddr>) -> LoginConfig {
-        let browser = agent::agent(head).and_then(|agent| agent::family(&agent));
-        let place = self
-            .place
-            .as_ref()
-            .and_then(|place| address.and_then(|address| place(address)));
-        let name = agent::request_name(&self.site_title, browser.as_deref(), place.as_deref());
-        let name = DisplayName::truncated(&name).unwrap_or_else(|_| self.plain_name.clone());
-        LoginConfig::new(self.service.clone(), name)
-            .with_life(self.attempt_life)
-            .with_verify(self.verify)
-    }
-
     /// Drives one attempt to its end, and says in its record how far it is.
-    async fn run(self: Arc<Self>, id: AttemptId, config: LoginConfig, keys: Arc<ClientKeys>) {
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        id: AttemptId,
+        config: LoginConfig,
+        keys: Arc<ClientKeys>,
+    ) {
         let cancel = self.stop.child_token();
         let (shown, latest) = watch::channel(None);
         let suspends = self.attempts.is_shared();
@@ -237,6 +78,8 @@ impl Shared {
             }
             // Whoever cancelled it has said so in the record.
             LoginEnd::Cancelled => self.write_end(&id, End::Cancelled).await,
+            // Another process took the attempt over: it is for that one to say how it ends.
+            LoginEnd::Failed(LoginFailure::Superseded) if self.attempts.is_shared() => {}
             LoginEnd::Failed(failure) => {
                 tracing::warn!(
                     name: "keylockr.attempt.failed",
@@ -503,15 +346,4 @@ fn failure_of(failure: &LoginFailure) -> Failure {
         LoginFailure::ReplayMemory | LoginFailure::Entropy => Failure::Site,
         _ => Failure::Protocol,
     }
-}
-
-fn no_entropy() -> Refusal {
-    tracing::error!(name: "keylockr.entropy", "the system gives no random numbers");
-    Refusal::CannotTell
-}
-
-/// A name for this process in leases.
-pub(crate) fn process_name() -> String {
-    // Without random numbers nothing can be started either.
-    random::<8>().map(|bytes| hex(&bytes)).unwrap_or_default()
 }

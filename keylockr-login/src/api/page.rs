@@ -10,8 +10,8 @@ use crate::{
     page::{Asset, View},
     refusal::Refusal,
     return_to::ReturnTo,
-    running::Begun,
     session::HttpSession,
+    starting::Begun,
     status::Status,
 };
 

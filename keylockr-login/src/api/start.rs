@@ -10,7 +10,7 @@ use crate::{
     refusal::Refusal,
     request::Request,
     return_to::ReturnTo,
-    running::Begun,
+    starting::Begun,
     status::Status,
 };
 

@@ -48,11 +48,12 @@ impl Signer {
 pub(crate) struct Verifier(VerifyingKey);
 
 impl Verifier {
-    /// `None` for bytes that are no point and for the points of small order, under which one
-    /// signature fits every message.
+    /// `None` for bytes that are no point, for a second spelling of one and for the points of small
+    /// order, under which one signature fits every message.
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
         let key = VerifyingKey::from_bytes(bytes).ok()?;
-        (!key.is_weak()).then_some(Self(key))
+        let canonical = key.to_edwards().compress().as_bytes() == bytes;
+        (canonical && !key.is_weak()).then_some(Self(key))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {

@@ -124,7 +124,7 @@ fn turned_expectations(expect: &Json, codes: &Json) -> Vec<(String, Json)> {
             turned[name] = match value {
                 Json::Null => json!("00"),
                 Json::Bool(value) => json!(!value),
-                Json::Number(value) => json!(value.as_u64().unwrap() + 1),
+                Json::Number(value) => json!(value.as_f64().unwrap() + 1.0),
                 Json::String(text) if text == "E_RAW" => json!("E_TIME"),
                 Json::String(text) if codes.get(text).is_some() => json!("E_RAW"),
                 Json::String(text) => match text.strip_suffix('0') {
@@ -132,6 +132,7 @@ fn turned_expectations(expect: &Json, codes: &Json) -> Vec<(String, Json)> {
                     None if text.is_empty() => json!("00"),
                     None => json!(format!("{}0", &text[..text.len() - 1])),
                 },
+                Json::Array(items) if items.is_empty() => json!(["more"]),
                 Json::Array(items) => Json::Array(items[1..].to_vec()),
                 Json::Object(members) if members.is_empty() => json!({"more": 1}),
                 Json::Object(_) => json!({}),

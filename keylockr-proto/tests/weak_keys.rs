@@ -65,6 +65,22 @@ fn weak_server_keys_refused() {
         );
     }
 
+    // The numbers from p to 2^255 spell points that have a shorter name, or none.
+    let mut points = 0;
+    for low in 0xed..=0xff {
+        for high in [0x7f, 0xff] {
+            let mut spelling = [0xff; 32];
+            (spelling[0], spelling[31]) = (low, high);
+            points += u32::from(ed25519_dalek::VerifyingKey::from_bytes(&spelling).is_ok());
+            assert_eq!(
+                code(&SignPublic::from_bytes(&spelling)),
+                "E_KEY",
+                "{low:x} {high:x}"
+            );
+        }
+    }
+    assert!(points > 4, "some of them a lax reader takes");
+
     // Strict base64 of exactly 32 bytes.
     for text in [
         String::new(),
@@ -97,6 +113,20 @@ fn weak_server_keys_refused() {
         kind(ServerKeys::from_base64(&endless, &sign)),
         Err(ErrorKind::Size)
     );
+}
+
+#[test]
+fn fingerprints_tell_pairs_apart() {
+    let keys = |enc: u8, sign: u8| ServerKeys {
+        enc: keylockr_proto::BoxSecret::from_bytes(&[enc; 32]).public(),
+        sign: keylockr_proto::SignSecret::from_bytes(&[sign; 32]).public(),
+    };
+    let print = keys(1, 1).fingerprint();
+    assert_eq!(print.len(), 16);
+    assert!(print.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    assert_eq!(print, keys(1, 1).fingerprint());
+    assert_ne!(print, keys(2, 1).fingerprint());
+    assert_ne!(print, keys(1, 2).fingerprint());
 }
 
 fn base64_of(bytes: &[u8]) -> String {

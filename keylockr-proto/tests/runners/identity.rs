@@ -169,7 +169,7 @@ pub(crate) fn possession(case: Case<'_>) -> Outcome {
 }
 
 pub(crate) fn qr_uri(case: Case<'_>) -> Outcome {
-    let tmp_id = TmpId::parse(Family::AppData, case.text("tmp_id")).map_err(|e| e.to_string())?;
+    let tmp_id = TmpId::parse(Family::Seed, case.text("tmp_id")).map_err(|e| e.to_string())?;
     let uri = match case.input["return_url"].as_str() {
         Some(url) => QrUri::with_return(&tmp_id, url).map_err(|e| e.to_string())?,
         None => QrUri::new(&tmp_id),

@@ -64,11 +64,7 @@ async fn open(target: SocketTarget) -> Result<Box<dyn Socket>, SocketError> {
 fn accept_key(head: &str) -> String {
     let key = head
         .lines()
-        .find_map(|line| {
-            line.to_ascii_lowercase()
-                .starts_with("sec-websocket-key:")
-                .then_some(line)
-        })
+        .find(|line| line.to_ascii_lowercase().starts_with("sec-websocket-key:"))
         .and_then(|line| line.split_once(": "))
         .map(|(_, key)| key.trim())
         .unwrap();

@@ -9,6 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+/// Stands for times that the machine cannot count to.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
 /// Monotonic time since the start, and Unix time derived from it.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
@@ -34,7 +37,9 @@ impl Clock {
 
     /// When a time since the start is reached.
     pub(crate) fn instant(&self, elapsed: Duration) -> Instant {
-        self.origin + elapsed
+        self.origin
+            .checked_add(elapsed)
+            .unwrap_or(self.origin + FAR)
     }
 
     /// Unix seconds, with the offset and `skew` on top.

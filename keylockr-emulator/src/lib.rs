@@ -1,4 +1,52 @@
-//! KeyLockr's service and phones on loopback.
+//! KeyLockr's service and phones on loopback: build, run and test sign-in without an account.
+//!
+//! The same emulator comes as a program (`keylockr-emulator`, with a phone page to click on) and
+//! as this library, for tests. Nothing here is a dependency of the libraries that it tests, and
+//! it shares no code with them: msgpack, envelope and primitives are its own, so that a shared
+//! mistake cannot hide.
+//!
+//! # Sign a user in in your own test
+//!
+//! Point your application at [`Emulator::api`], start a sign-in there, then:
+//!
+//! ```no_run
+//! # async fn sign_in() -> Result<(), Box<dyn std::error::Error>> {
+//! let emulator = keylockr_emulator::Emulator::start().await?;
+//! # let start_a_sign_in_at = |_api: String| {};
+//! start_a_sign_in_at(emulator.api());
+//! emulator.approve(emulator.next_pending().await.tmp_id)?; // alice says yes
+//! # Ok(()) }
+//! ```
+//!
+//! [`Emulator::next_pending`] waits for an attempt whose socket is open: no sleeping, no polling.
+//! Dropping the emulator stops it. There are services `demo` (seed, sign-in only), `demo-data`
+//! (seed, with a record) and `demo-app` (appdata revision 2) and users `alice` and `bob`; make
+//! more with [`Emulator::create_service`] and [`Emulator::create_user`].
+//!
+//! # Trouble on purpose
+//!
+//! [`Emulator::fault`] makes the next frames or calls go wrong; the names are those of the control
+//! API, `GET /_emu/v1/faults` lists what a correct client shows for each.
+//!
+//! ```no_run
+//! # fn trouble(emulator: &keylockr_emulator::Emulator) -> Result<(), keylockr_emulator::ControlError> {
+//! use keylockr_emulator::{Fault, FaultKind};
+//! emulator.fault(Fault::from(FaultKind::BadSeal).times(1))?; // one frame
+//! emulator.fault(FaultKind::VerifyFalse)?; // until the faults are cleared
+//! # Ok(()) }
+//! ```
+//!
+//! # Time
+//!
+//! [`Builder::in_process`] opens no port: [`Emulator::http`] and [`Emulator::socket`] lead in, and
+//! every delay is tokio's, so that a test on a paused clock (`#[tokio::test(start_paused = true)]`)
+//! lives through ten minutes in no time.
+//!
+//! # What is inside
+//!
+//! The *service* keeps public keys, ciphertext and blobs; the *phones* keep box keys and filekeys.
+//! Between them runs a narrow line, and a test searches the service's whole state for what it must
+//! not see. Loopback only; nothing here protects anything.
 
 mod agenda;
 pub mod cli;

@@ -50,6 +50,9 @@ pub struct NewService {
     pub title: String,
     /// Shown on the phone.
     pub url: String,
+    /// For the developer; nobody else sees it.
+    #[serde(default)]
+    pub description: Option<String>,
     /// What the service may ask for.
     pub mode: Mode,
     /// Dialect family.

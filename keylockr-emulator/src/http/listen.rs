@@ -121,9 +121,11 @@ impl Listener {
             peer,
         };
         let answer = api::answer(&self.shared, &request);
-        tokio::select! {
-            () = tokio::time::sleep(answer.delay) => {}
-            () = self.stop.cancelled() => {}
+        if !answer.delay.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(answer.delay) => {}
+                () = self.stop.cancelled() => {}
+            }
         }
         to_response(answer)
     }

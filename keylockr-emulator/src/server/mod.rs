@@ -3,6 +3,7 @@
 //! Phones are reached through [`PhoneLine`](crate::line::PhoneLine) alone.
 
 mod actions;
+mod altered;
 mod approve;
 mod attempt;
 mod connection;

@@ -192,7 +192,8 @@ impl Server {
 
     /// Adds to the agenda.
     pub(super) fn later(&mut self, delay: Duration, event: Event) {
-        self.agenda.add(self.clock.elapsed() + delay, event);
+        self.agenda
+            .add(self.clock.elapsed().saturating_add(delay), event);
         self.hub.timers().notify_one();
     }
 

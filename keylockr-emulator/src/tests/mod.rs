@@ -10,6 +10,7 @@ mod http;
 mod login;
 mod network;
 mod peer;
+mod properties;
 mod result_faults;
 mod secrets;
 mod state;

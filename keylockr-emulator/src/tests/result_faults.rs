@@ -185,6 +185,20 @@ async fn slow_and_absent_phones() {
     assert_eq!((elapsed(&emulator) - start).as_secs(), 20 + 660);
 }
 
+#[tokio::test(start_paused = true)]
+async fn times_beyond_counting_are_far_away() {
+    let emulator = emulator().await;
+    let (tmp_id, mut socket) = connected(&emulator, &Peer::new(1), "demo").await;
+    once(&emulator, FaultKind::SlowPhone { seconds: u64::MAX });
+    emulator.approve(tmp_id.as_str()).unwrap();
+    let offset = i64::MAX;
+    emulator.set_clock_offset(offset);
+    once(&emulator, FaultKind::FutureTs { seconds: u64::MAX });
+    once(&emulator, FaultKind::ClockSkew { seconds: i64::MIN });
+    socket.send("app_connect_req", Map::new()).await;
+    socket.bytes().await;
+}
+
 async fn data(emulator: &Emulator, peer: &Peer, tag: &str) -> (String, PeerSocket) {
     let (tmp_id, mut tmp) = connected(emulator, peer, tag).await;
     let app_id = emulator.approve(tmp_id.as_str()).unwrap().app_id;

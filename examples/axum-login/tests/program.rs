@@ -8,6 +8,7 @@
 
 use std::{net::SocketAddr, process::Stdio};
 
+use keylockr_emulator::conformance::agent::Browser;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
@@ -34,7 +35,11 @@ const KNOWN: [&str; 15] = [
 ];
 
 fn command(environment: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_axum-login"));
+    // Site and emulator in one process hold two sockets an attempt: more than the 1,024 descriptors of a bare shell.
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 8192; exec \"$0\""])
+        .arg(env!("CARGO_BIN_EXE_axum-login"));
     for name in KNOWN {
         command.env_remove(name);
     }
@@ -175,4 +180,64 @@ async fn a_wrong_environment_is_named() {
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(error.contains(name), "{error}");
     }
+}
+
+/// One process, a thousand people in front of their codes. What each costs is in the output of
+/// `cargo test -- --nocapture`; it counts for something in release mode only.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_wait_at_once() {
+    const PEOPLE: usize = 1_000;
+    let site = start(&[
+        ("LOGIN_LIMIT", "0"),
+        ("EMULATOR_HANDSHAKE_LIMIT", "0"),
+        ("ATTEMPT_LIFE", "600"),
+        ("RUST_LOG", "warn"),
+    ])
+    .await;
+    let origin = format!("http://{}", site.address);
+    let before = resident(&site.child);
+    let mut waiting = Vec::new();
+    for _ in 0..PEOPLE / 20 {
+        let started = (0..20).map(|_| {
+            let browser = Browser::new(&origin);
+            async move {
+                let answer = browser.post("/login/start").send().await.expect(201);
+                let attempt = answer.json()["attempt"].as_str().unwrap().to_owned();
+                (browser, attempt)
+            }
+        });
+        waiting.extend(futures_util::future::join_all(started).await);
+    }
+    let mut codes = std::collections::HashSet::new();
+    for (browser, attempt) in &waiting {
+        // The answer waits until the code may be shown.
+        let path = format!("/login/qr.svg?attempt={attempt}");
+        codes.insert(
+            browser
+                .get(&path)
+                .send()
+                .await
+                .expect(200)
+                .text()
+                .to_owned(),
+        );
+    }
+    assert_eq!(codes.len(), PEOPLE, "each has a code of their own");
+    for (browser, attempt) in &waiting {
+        let path = format!("/login/status?attempt={attempt}");
+        let status = browser.get(&path).send().await.expect(200).json();
+        assert_eq!(status["status"], "connected");
+    }
+    if let (Some(before), Some(after)) = (before, resident(&site.child)) {
+        let each = after.saturating_sub(before) / PEOPLE;
+        println!("{each} KiB an attempt, site and emulator together");
+    }
+    assert_eq!(site.end("-TERM").await, Some(0));
+}
+
+/// Resident memory in KiB, where the system says.
+fn resident(child: &Child) -> Option<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()?)).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }

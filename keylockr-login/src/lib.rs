@@ -43,10 +43,12 @@
 //! the revocations of sessions that an outside session store still holds; the next check of their
 //! connections finds out about removed ones.
 
+mod account_type;
 mod admit;
 mod agent;
 mod answer;
 mod api;
+mod asker;
 mod attempt;
 #[cfg(test)]
 mod attempt_race;
@@ -69,6 +71,7 @@ mod principal;
 mod proxies;
 #[cfg(feature = "qr")]
 pub mod qr;
+mod reading;
 mod record;
 mod refusal;
 mod request;
@@ -86,13 +89,16 @@ mod status;
 mod store;
 mod streams;
 mod user;
+mod verdict;
 
 pub use keylockr_client::{Client, proto::login::VerifyPolicy};
 pub use keylockr_proto::{BoxSecret, Family, QrUri, Revision, ServerKeys, SignSecret, UnixTime};
 
 pub use self::{
+    account_type::AccountType,
     admit::{AccountUnavailable, Admit, NotAdmitted, SignIn},
     answer::{Answer, AnswerBody},
+    asker::Asker,
     attempt::AttemptRecord,
     binding::{AttemptId, BrowserHash},
     builder::KeyLockrBuilder,
@@ -105,6 +111,7 @@ pub use self::{
     policy::{Access, Freshness, Revocations, SessionPolicy},
     principal::Principal,
     proxies::{Proxy, ProxyError},
+    reading::{BODY_TIME, Reading},
     record::{SessionRecord, SignInMethod},
     refusal::Refusal,
     request::{BodyError, Head, MAX_BODY, Request, wants_page},
@@ -118,4 +125,5 @@ pub use self::{
         Revoked, Sought, StoreFuture, StoreUnavailable,
     },
     user::User,
+    verdict::Verdict,
 };

@@ -1,0 +1,209 @@
+//! Sign in with KeyLockr, for [actix-web](https://docs.rs/actix-web).
+//!
+//! People scan a code with the KeyLockr app on their phone and approve; your handlers see a
+//! [`User`]. This crate brings the middleware, the guard, the extractors and the routes of the
+//! sign-in page. All that is *decided* about signing in is decided in `keylockr-login`; here it is
+//! translated.
+//!
+//! ```no_run
+//! use actix_session::{SessionMiddleware, storage::CookieSessionStore}; // demo only: use a server-side store
+//! use actix_web::{App, HttpServer, cookie::Key, get, web};
+//! use keylockr_actix::{KeyLockr, KeyLockrMiddleware, RequireUser, User, routes};
+//!
+//! #[get("")]
+//! async fn vault(user: User) -> String {
+//!     format!("Only {} can read this.", user.safe_id())
+//! }
+//!
+//! #[actix_web::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let keylockr = KeyLockr::builder("svc_acme", "Acme Web").connect().await?;
+//!     let cookie_key = Key::generate();
+//!     HttpServer::new(move || {
+//!         let sessions = SessionMiddleware::new(CookieSessionStore::default(), cookie_key.clone());
+//!         App::new()
+//!             .service(
+//!                 web::scope("/vault")
+//!                     .wrap(RequireUser::redirect_to("/login"))
+//!                     .service(vault),
+//!             )
+//!             .service(web::scope("/login").configure(routes))
+//!             .wrap(KeyLockrMiddleware::new(keylockr.clone(), sessions))
+//!     })
+//!     .bind(("127.0.0.1", 3000))?
+//!     .run()
+//!     .await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! To try it without an account or a phone, run `keylockr-emulator` and add
+//! `.api("http://127.0.0.1:4600")` to the builder.
+//!
+//! # Before you go live
+//!
+//! - **No HTTP/2 in here.** This crate uses actix-web without its `http2` feature, whose `h2` 0.3
+//!   has an open advisory. Depend on actix-web with `default-features = false` too, and let a proxy
+//!   speak HTTP/2 with browsers: event streams want it, for browsers open only six HTTP/1.1
+//!   connections to one site.
+//! - **Your address.** `.public_origin("https://acme.example")`: POSTs from any other origin are
+//!   refused and the attempt's cookie becomes `Secure`. Without it only loopback addresses can sign
+//!   in, and a line in the log says so.
+//! - **Whose address.** Starts are limited by client address. Behind a reverse proxy name it with
+//!   [`KeyLockrBuilder::trusted_proxies`]; forwarded headers are believed from nobody else.
+//! - **One service, many workers.** Make the [`KeyLockr`], the store and the cookie's key once,
+//!   outside the closure that `HttpServer::new` calls for each worker, and clone them in there.
+//! - **The session store.** A cookie store cannot forget: what was signed out is refused by this
+//!   service's revocations only. [`MemoryStore`] forgets everybody at a restart. Wrap a store that
+//!   can fail, Redis for instance, in a [`SteadyStore`].
+//!
+//! # Who may see what
+//!
+//! | | strangers | store down |
+//! |---|---|---|
+//! | [`RequireUser::redirect_to`] (a middleware) | pages: 303 to sign in and back; else 401 | 503 |
+//! | [`RequireUser::unauthorized`] (a middleware) | 401 | 503 |
+//! | [`SignedIn`] (a routing guard) | another route, or 404 | as strangers |
+//! | [`User`] (an extractor) | as `redirect_to` the configured mount | 503 |
+//! | `Option<User>` (an extractor) | `None` | `None`, and the answer becomes a 503 |
+//! | [`Account<T>`](Account) (an extractor) | as `User`; 403 without an account | 503 |
+//! | [`resolve`] (a function) | `Ok(None)` | an error |
+//!
+//! [`RequireUser::when`] and [`RequireUser::when_account`] add conditions: 403 for no, 503 for
+//! "cannot tell". However many of these look at a request, `actix-session` reads the session from
+//! its store once, at the request's beginning, and not at all without a cookie.
+//!
+//! ```
+//! # use keylockr_actix::{RequireUser, User};
+//! let admins = RequireUser::redirect_to("/login")
+//!     .when(|user: User| async move { user.safe_id() == "2001" });
+//! ```
+//!
+//! A predicate answers with yes and no, or with an error; nothing else compiles:
+//!
+//! ```compile_fail
+//! # use keylockr_actix::{RequireUser, User};
+//! RequireUser::unauthorized().when(|_: User| async { "yes" });
+//! ```
+//!
+//! A `User` comes from a signed-in session and from nowhere else:
+//!
+//! ```compile_fail
+//! let forged = keylockr_actix::User::default();
+//! ```
+//!
+//! # Your own users
+//!
+//! The [`Admit`] hook sees every sign-in (person, address, browser), loads or creates the
+//! application's own user, and may refuse. Handlers get what it loads:
+//!
+//! ```
+//! use keylockr_actix::{
+//!     Account, AccountUnavailable, Admit, KeyLockr, NotAdmitted, SignIn, keylockr_login,
+//! };
+//!
+//! #[derive(Clone)]
+//! struct Member {
+//!     name: String,
+//! }
+//!
+//! struct Members; // a connection pool, say
+//!
+//! impl Admit for Members {
+//!     type Account = Member;
+//!
+//!     async fn admit(&self, sign_in: SignIn<'_>) -> Result<Member, NotAdmitted> {
+//!         Ok(Member { name: format!("member {}", sign_in.principal().safe_id()) })
+//!     }
+//!
+//!     async fn load(
+//!         &self,
+//!         user: &keylockr_login::User,
+//!     ) -> Result<Option<Member>, AccountUnavailable> {
+//!         Ok(Some(Member { name: format!("member {}", user.safe_id()) }))
+//!     }
+//! }
+//!
+//! async fn profile(member: Account<Member>) -> String {
+//!     member.name.clone()
+//! }
+//!
+//! # fn builder() -> keylockr_actix::KeyLockrBuilder {
+//! KeyLockr::builder("svc_acme", "Acme Web").admit(Members)
+//! # }
+//! # let _ = actix_web::App::new().route("/", actix_web::web::get().to(profile));
+//! ```
+//!
+//! # Sessions and cookies
+//!
+//! At every sign-in the session gets a new id, the old one is dead in the store, and of its entries
+//! only those named with [`KeyLockrBuilder::carry_over`] survive. At sign-out the whole session
+//! dies. Your own entries are `actix_session::Session`'s business as ever; the key `keylockr` is
+//! ours.
+//!
+//! The session cookie is `actix-session`'s own, with its safe defaults (encrypted, `HttpOnly`,
+//! `Secure`, `SameSite=Lax`, named `id`). `Secure` keeps the cookie off plain `http://`; while you
+//! develop, `.cookie_secure(false)` serves browsers that make no exception for loopback addresses.
+//!
+//! The attempt's own cookie (`kl_login`, `__Host-kl_login` on https) is set by the routes.
+//!
+//! # The end
+//!
+//! Sign-in pages hold an event stream open. [`KeyLockr::shutdown`] ends those streams with a
+//! message, and the phones' connections with them; call it before the graceful stop, or the server
+//! waits for every open page:
+//!
+//! ```no_run
+//! # async fn example(server: actix_web::dev::Server, keylockr: keylockr_actix::KeyLockr) -> std::io::Result<()> {
+//! // HttpServer::new(..).disable_signals().bind(..)?.run()
+//! let handle = server.handle();
+//! actix_web::rt::spawn(async move {
+//!     actix_web::rt::signal::ctrl_c().await.ok();
+//!     keylockr.shutdown().await;
+//!     handle.stop(true).await;
+//! });
+//! server.await
+//! # }
+//! ```
+//!
+//! # Errors
+//!
+//! Refused requests get a small page or a problem document (RFC 9457), never anything that a peer
+//! said. [`KeyLockrBuilder::refusals`] restyles all of them in one place. A single handler can take
+//! `Result<User, UserRejection>` and look for itself. The response's extensions hold the
+//! [`Refusal`], for middleware outside. A missing middleware is a 500 that names it, in the log too
+//! (`Option<User>` is `None` then, and the log says why).
+
+mod answer;
+mod body;
+mod check;
+mod clock;
+mod extract;
+mod guard;
+mod handle;
+mod memory;
+mod middleware;
+mod rejection;
+mod request;
+mod routes;
+mod session;
+mod store;
+mod trouble;
+mod user;
+
+pub use self::{
+    guard::{GuardService, RequireUser, SignedIn},
+    memory::MemoryStore,
+    middleware::{KeyLockrMiddleware, KeyLockrService, SessionService},
+    rejection::{LayerMissing, Refused, UserRejection},
+    routes::routes,
+    store::SteadyStore,
+    user::{Account, User, resolve, resolve_account},
+};
+/// The neutral service, for what has no place here: stores, texts, the page's look.
+pub use keylockr_login;
+pub use keylockr_login::{
+    AccountType, AccountUnavailable, Admit, Answer, AnswerBody, ConfigError, Family, KeyLockr,
+    KeyLockrBuilder, KeyPolicy, Limits, NotAdmitted, Page, Principal, Proxy, Refusal, ReturnTo,
+    Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready, Verdict,
+};

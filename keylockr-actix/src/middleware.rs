@@ -1,0 +1,208 @@
+//! [`KeyLockrMiddleware`]: the session middleware and KeyLockr's handle, stacked the one way that
+//! works.
+
+use std::{fmt, future::Future, rc::Rc};
+
+use actix_session::{SessionExt, SessionMiddleware, storage::SessionStore};
+use actix_web::{
+    Error, HttpMessage,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
+    error::InternalError,
+};
+use futures_util::future::LocalBoxFuture;
+use keylockr_login::{KeyLockr, Refusal};
+
+use crate::{answer, handle::Handle, session::ActixSession, trouble::Trouble};
+
+/// Puts KeyLockr into every request, around the session middleware that it is given.
+///
+/// The session middleware, over any store, is *composed*, not stacked beside: there is no order to
+/// get wrong, and no second session middleware is to be added. A session that could not be saved is
+/// a 503.
+///
+/// Put it outermost of everything that asks. In actix the last `.wrap` is the outermost one.
+pub struct KeyLockrMiddleware<Store: SessionStore> {
+    keylockr: KeyLockr,
+    sessions: SessionMiddleware<Store>,
+    before_routing: bool,
+}
+
+impl<Store: SessionStore> KeyLockrMiddleware<Store> {
+    /// Joins the login service and the session middleware.
+    pub fn new(keylockr: KeyLockr, sessions: SessionMiddleware<Store>) -> Self {
+        Self {
+            keylockr,
+            sessions,
+            before_routing: false,
+        }
+    }
+
+    /// Asks who is signed in at every request, before it finds its route. Only for applications that
+    /// choose routes by [`SignedIn`](crate::SignedIn).
+    #[must_use]
+    pub fn before_routing(mut self) -> Self {
+        self.before_routing = true;
+        self
+    }
+}
+
+impl<Store: SessionStore> fmt::Debug for KeyLockrMiddleware<Store> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyLockrMiddleware")
+            .field("keylockr", &self.keylockr)
+            .finish_non_exhaustive()
+    }
+}
+
+type Sessions<Store, S> =
+    <SessionMiddleware<Store> as Transform<KeyLockrService<S>, ServiceRequest>>::Transform;
+
+impl<Store, S, B> Transform<S, ServiceRequest> for KeyLockrMiddleware<Store>
+where
+    Store: SessionStore + 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B, BoxBody>>;
+    type Error = Error;
+    type Transform = SessionService<Sessions<Store, S>>;
+    type InitError = ();
+    type Future = LocalBoxFuture<'static, Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        let keylockr = self.keylockr.clone();
+        let sessions = self.sessions.new_transform(KeyLockrService {
+            inner: Rc::new(service),
+            before_routing: self.before_routing,
+        });
+        Box::pin(async move {
+            Ok(SessionService {
+                sessions: sessions.await?,
+                keylockr,
+            })
+        })
+    }
+}
+
+/// The service of a [`KeyLockrMiddleware`]: the session middleware's, with a handle in every
+/// request, and 503 for a session that could not be read or saved.
+pub struct SessionService<S> {
+    sessions: S,
+    keylockr: KeyLockr,
+}
+
+impl<S, B> Service<ServiceRequest> for SessionService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B, BoxBody>>;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+
+    forward_ready!(sessions);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let trouble = Rc::new(Trouble::default());
+        let session = ActixSession::new(request.get_session(), Rc::clone(&trouble));
+        let handle = Handle::new(self.keylockr.clone(), session);
+        request.extensions_mut().insert(handle.clone());
+        let answered = Rc::clone(&trouble).beside(self.sessions.call(request));
+        Box::pin(async move {
+            match answered.await {
+                Ok(response) => Ok(settle(response, &handle, &trouble).await),
+                Err(error) if trouble.is_failure_within() => Err(error),
+                Err(error) => Err(unstored(error, &handle, &trouble).await),
+            }
+        })
+    }
+}
+
+/// The answer, or the refusal that belongs in its place.
+async fn settle<B: MessageBody + 'static>(
+    response: ServiceResponse<B>,
+    handle: &Handle,
+    trouble: &Trouble,
+) -> ServiceResponse<EitherBody<B, BoxBody>> {
+    let refusal = if trouble.is_unsaved() {
+        take_back(handle, trouble).await;
+        Refusal::StoreUnavailable
+    } else {
+        match handle.unheard() {
+            Some(refusal) => refusal,
+            None => return response.map_into_left_body(),
+        }
+    };
+    let refused = handle.asker(response.request()).answer_at_mount(refusal);
+    let (request, _) = response.into_parts();
+    ServiceResponse::new(request, answer::response(refused)).map_into_right_body()
+}
+
+/// The session middleware's own failure, which comes without its request.
+async fn unstored(error: Error, handle: &Handle, trouble: &Trouble) -> Error {
+    tracing::error!(%error, "the session store does not answer");
+    take_back(handle, trouble).await;
+    let refusal = Refusal::StoreUnavailable;
+    let refused = handle.keylockr().refuse_guarded(refusal, false, None, "/");
+    InternalError::from_response(error, answer::response(refused)).into()
+}
+
+/// A session that began and was not stored must not turn up later.
+async fn take_back(handle: &Handle, trouble: &Trouble) {
+    if let Some(begun) = trouble.take_begun() {
+        // Where that cannot be stored either, it holds in this process.
+        let _ = handle.keylockr().end_session(&begun).await;
+    }
+}
+
+impl<S> fmt::Debug for SessionService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionService")
+    }
+}
+
+/// The service inside the session middleware of a [`KeyLockrMiddleware`].
+#[derive(Debug)]
+pub struct KeyLockrService<S> {
+    inner: Rc<S>,
+    before_routing: bool,
+}
+
+impl<S, B> Service<ServiceRequest> for KeyLockrService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    S::Future: 'static,
+    B: 'static,
+{
+    type Response = ServiceResponse<B>;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>>;
+
+    forward_ready!(inner);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        if !self.before_routing {
+            return Box::pin(marked(self.inner.call(request)));
+        }
+        let inner = Rc::clone(&self.inner);
+        Box::pin(async move {
+            if let Ok(handle) = Handle::of(&request) {
+                // Kept in the handle; whoever needs it finds the error there too.
+                let _ = handle.user().await;
+            }
+            marked(inner.call(request)).await
+        })
+    }
+}
+
+/// Marks an error as the application's own.
+async fn marked<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    answer.await.inspect_err(|_| {
+        if let Some(trouble) = Trouble::current() {
+            trouble.note_failure_within();
+        }
+    })
+}

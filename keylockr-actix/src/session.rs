@@ -1,0 +1,95 @@
+//! [`HttpSession`] over an `actix-session` session.
+//!
+//! Everything here happens in the request's memory; `actix-session` stores it once the handler has
+//! answered. What a sign-in depends on can therefore still fail after it was answered: the
+//! middleware then throws that answer away and revokes what it began (see `middleware.rs`).
+
+use std::rc::Rc;
+
+use actix_session::{Session, SessionStatus};
+use keylockr_login::{HttpSession, SESSION_KEY, SessionRecord, SessionUnavailable};
+
+use crate::trouble::Trouble;
+
+/// The session that the session middleware fills.
+#[derive(Clone)]
+pub(crate) struct ActixSession {
+    session: Session,
+    trouble: Rc<Trouble>,
+}
+
+impl ActixSession {
+    pub(crate) fn new(session: Session, trouble: Rc<Trouble>) -> Self {
+        Self { session, trouble }
+    }
+
+    /// Refuses to go on with a session that could not be read.
+    fn known(&self) -> Result<(), SessionUnavailable> {
+        match self.trouble.is_unread() {
+            true => Err(SessionUnavailable),
+            false => Ok(()),
+        }
+    }
+
+    fn insert(&self, key: &str, value: impl serde::Serialize) -> Result<(), SessionUnavailable> {
+        self.session.insert(key, value).map_err(|error| {
+            tracing::error!(%error, "a session entry cannot be written");
+            SessionUnavailable
+        })
+    }
+
+    /// The named entries, as they stand.
+    fn entries(&self, names: &[String]) -> Vec<(String, serde_json::Value)> {
+        let entries = self.session.entries();
+        let named = names.iter().filter(|name| *name != SESSION_KEY);
+        named
+            .filter_map(|name| {
+                let value = serde_json::from_str(entries.get(name)?).ok()?;
+                Some((name.clone(), value))
+            })
+            .collect()
+    }
+}
+
+impl HttpSession for ActixSession {
+    async fn read(&self) -> Result<Option<SessionRecord>, SessionUnavailable> {
+        self.known()?;
+        Ok(self.session.get(SESSION_KEY).unwrap_or_else(|_| {
+            // What cannot be read was not written by us: nobody is signed in by it.
+            tracing::warn!("ignoring a session record in a foreign format");
+            None
+        }))
+    }
+
+    async fn sign_in(
+        &self,
+        record: &SessionRecord,
+        carry: &[String],
+    ) -> Result<(), SessionUnavailable> {
+        self.known()?;
+        if self.session.status() == SessionStatus::Purged {
+            // Somebody ended it in this very request, and nothing more can be put into it.
+            return Err(SessionUnavailable);
+        }
+        let kept = self.entries(carry);
+        self.session.clear();
+        self.session.renew();
+        for (key, value) in kept {
+            self.insert(&key, value)?;
+        }
+        self.insert(SESSION_KEY, record)?;
+        self.trouble.note_begun(record.handle());
+        Ok(())
+    }
+
+    async fn write(&self, record: &SessionRecord) -> Result<(), SessionUnavailable> {
+        self.known()?;
+        self.insert(SESSION_KEY, record)
+    }
+
+    async fn sign_out(&self) -> Result<(), SessionUnavailable> {
+        self.known()?;
+        self.session.purge();
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! [`SteadyStore`]: a session store that fails in time, and as a 503.
+
+use std::{collections::HashMap, fmt::Display, future::Future, time::Duration};
+
+use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
+use actix_web::cookie::time;
+use anyhow::Error;
+use tokio::time::timeout;
+
+use crate::trouble::Trouble;
+
+/// What a session store may take for one answer.
+const STORE_TIME: Duration = Duration::from_secs(1);
+
+/// Wraps a store that can fail, Redis for instance, so that its failures are told apart.
+///
+/// Inside a [`KeyLockrMiddleware`](crate::KeyLockrMiddleware) a session that cannot be read is a 503
+/// for those who ask who is signed in, and nothing to those who do not; one that cannot be saved is
+/// a 503 in any case. Both keep the headers that outer middleware adds, and touch no cookie. A store
+/// that does not answer within a second has failed. Elsewhere errors go through as they are.
+///
+/// ```
+/// # use actix_session::SessionMiddleware;
+/// # use actix_web::cookie::Key;
+/// # use keylockr_actix::{MemoryStore, SteadyStore};
+/// # let store = MemoryStore::default();
+/// SessionMiddleware::new(SteadyStore::new(store), Key::generate())
+/// # ;
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct SteadyStore<S>(S);
+
+type State = HashMap<String, String>;
+
+impl<S> SteadyStore<S> {
+    /// Wraps `store`.
+    pub fn new(store: S) -> Self {
+        Self(store)
+    }
+}
+
+impl<S: SessionStore> SessionStore for SteadyStore<S> {
+    async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
+        let loaded = in_time(self.0.load(key), LoadError::Other).await;
+        match (loaded, Trouble::current()) {
+            (Err(LoadError::Other(error)), Some(trouble)) => {
+                tracing::error!(%error, "the session store does not answer");
+                trouble.note_unread();
+                // With its key, or an answer would take the cookie away.
+                Ok(Some(State::new()))
+            }
+            (loaded, _) => loaded,
+        }
+    }
+
+    async fn save(&self, state: State, ttl: &time::Duration) -> Result<SessionKey, SaveError> {
+        let saved = in_time(self.0.save(state, ttl), SaveError::Other).await;
+        saved.or_else(|error| noted(error, || key(String::new())))
+    }
+
+    async fn update(
+        &self,
+        session_key: SessionKey,
+        state: State,
+        ttl: &time::Duration,
+    ) -> Result<SessionKey, UpdateError> {
+        let same = session_key.as_ref().to_owned();
+        let updated = if Trouble::current().is_some_and(|trouble| trouble.is_unread()) {
+            // It would overwrite what could not be read.
+            Err(UpdateError::Other(Error::msg("it could not be read")))
+        } else {
+            in_time(self.0.update(session_key, state, ttl), UpdateError::Other).await
+        };
+        updated.or_else(|error| noted(error, || key(same)))
+    }
+
+    async fn update_ttl(&self, key: &SessionKey, ttl: &time::Duration) -> Result<(), Error> {
+        if Trouble::current().is_some_and(|trouble| trouble.is_unread()) {
+            return Ok(());
+        }
+        let updated = in_time(self.0.update_ttl(key, ttl), |error| error).await;
+        updated.or_else(|error| noted(error, || Some(())))
+    }
+
+    async fn delete(&self, key: &SessionKey) -> Result<(), Error> {
+        let deleted = in_time(self.0.delete(key), |error| error).await;
+        deleted.or_else(|error| noted(error, || Some(())))
+    }
+}
+
+async fn in_time<T, E>(
+    answer: impl Future<Output = Result<T, E>>,
+    slow: impl FnOnce(Error) -> E,
+) -> Result<T, E> {
+    match timeout(STORE_TIME, answer).await {
+        Ok(answer) => answer,
+        Err(elapsed) => Err(slow(Error::new(elapsed))),
+    }
+}
+
+/// Puts a failed write on the request's slip; without one it stays an error. What stands there
+/// `instead` goes no further than to the middleware, which throws the answer away.
+fn noted<T, E: Display>(error: E, instead: impl FnOnce() -> Option<T>) -> Result<T, E> {
+    match (Trouble::current(), instead()) {
+        (Some(trouble), Some(instead)) => {
+            tracing::error!(%error, "the session cannot be stored");
+            trouble.note_unsaved();
+            Ok(instead)
+        }
+        _ => Err(error),
+    }
+}
+
+fn key(text: String) -> Option<SessionKey> {
+    SessionKey::try_from(text).ok()
+}

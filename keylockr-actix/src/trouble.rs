@@ -1,0 +1,73 @@
+//! What went wrong with the session store during one request.
+//!
+//! `actix-session` reads the session before anybody asks and writes it after everybody has
+//! answered, and makes an empty 500 of every failure, without the headers that outer middleware adds.
+//! Its store interface knows no request. So the middleware lays a slip beside the request, on which
+//! a [`SteadyStore`](crate::SteadyStore) notes its failures instead.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    rc::Rc,
+};
+
+tokio::task_local! {
+    static TROUBLE: Rc<Trouble>;
+}
+
+/// The slip.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble {
+    unread: Cell<bool>,
+    unsaved: Cell<bool>,
+    failed_within: Cell<bool>,
+    begun: RefCell<Option<String>>,
+}
+
+impl Trouble {
+    /// The slip of the request that the current task answers.
+    pub(crate) fn current() -> Option<Rc<Self>> {
+        TROUBLE.try_with(Rc::clone).ok()
+    }
+
+    /// Lays the slip beside `answer`.
+    pub(crate) fn beside<F: Future>(self: Rc<Self>, answer: F) -> impl Future<Output = F::Output> {
+        TROUBLE.scope(self, answer)
+    }
+
+    /// The session could not be read: nobody knows whose it is.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.unread.get()
+    }
+
+    pub(crate) fn note_unread(&self) {
+        self.unread.set(true);
+    }
+
+    /// The session could not be written after the handler had answered.
+    pub(crate) fn is_unsaved(&self) -> bool {
+        self.unsaved.get()
+    }
+
+    pub(crate) fn note_unsaved(&self) {
+        self.unsaved.set(true);
+    }
+
+    /// The application failed by an error of its own, which is none of the store's.
+    pub(crate) fn is_failure_within(&self) -> bool {
+        self.failed_within.get()
+    }
+
+    pub(crate) fn note_failure_within(&self) {
+        self.failed_within.set(true);
+    }
+
+    /// This request began the session of this handle, if that is stored in the end.
+    pub(crate) fn note_begun(&self, handle: &str) {
+        self.begun.replace(Some(handle.to_owned()));
+    }
+
+    pub(crate) fn take_begun(&self) -> Option<String> {
+        self.begun.take()
+    }
+}

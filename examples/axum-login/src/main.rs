@@ -2,29 +2,31 @@
 //!
 //! `cargo run -p axum-login`, open the address that it prints, press *Sign in*, and approve on the
 //! emulator's phone. Read this file from top to bottom; the other files are what any site has
-//! ([`settings`], [`pages`], [`serve`]) and what later chapters fill ([`later`]).
+//! ([`pages`], [`serve`]), what later chapters fill ([`later`]), and, in `examples/site`, what this
+//! site has in common with its twin on actix-web ([`program`], [`settings`], [`html`]).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program that talks to people"
 )]
 
+#[path = "../../site/html.rs"]
+mod html;
 mod later;
 mod pages;
+#[path = "../../site/program.rs"]
+mod program;
 mod serve;
+#[path = "../../site/settings.rs"]
 mod settings;
 
-use std::{
-    error::Error,
-    io::{IsTerminal, Write},
-    process::ExitCode,
-};
+use std::{error::Error, process::ExitCode};
 
 use axum::{
     Json, Router,
     extract::State,
     http::{StatusCode, header},
-    response::{IntoResponse, Response},
+    response::IntoResponse,
     routing::{get, post},
 };
 use keylockr_emulator::Emulator;
@@ -35,55 +37,19 @@ use tower_sessions::{
     Expiry, MemoryStore, SessionManagerLayer,
     cookie::{SameSite, time},
 };
-use url::Url;
 
 use crate::settings::Settings;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| "warn,axum_login=info,keylockr_login=info".into()),
-        )
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    let settings = match Settings::from_env() {
-        Ok(settings) => settings,
-        Err(error) => {
-            eprintln!("axum-login: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    match run(settings).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("axum-login: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let log = "warn,axum_login=info,keylockr_login=info";
+    program::main("axum-login", log, run).await
 }
 
 async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     // Without an address of the real service, the service and the phones are played in here.
-    let emulator = match &settings.api {
-        Some(_) => None,
-        None => Some(
-            Emulator::builder()
-                .listen(settings.emulator.listen)
-                .control(settings.emulator.control)
-                .handshake_limit(settings.emulator.handshake_limit)
-                .start()
-                .await?,
-        ),
-    };
+    let (api, emulator) = program::service(&settings).await?;
     let phone = emulator.as_ref().map(Emulator::control);
-    let api = match (&settings.api, &emulator) {
-        (Some(api), _) => api.clone(),
-        (None, Some(emulator)) => emulator.api(),
-        (None, None) => return Err("there is neither a service nor an emulator".into()),
-    };
 
     let listener = TcpListener::bind(settings.bind).await?;
     let here = format!("http://{}", listener.local_addr()?);
@@ -93,24 +59,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         .unwrap_or_else(|| here.clone());
     let secure = origin.starts_with("https:");
 
-    // The login service. `build` asks nobody: the site comes up even while KeyLockr is away, says
-    // so on the sign-in page, and goes on by itself once it is back.
-    let mut builder = KeyLockr::builder(&settings.service, "Acme Notes")
-        .api(&api)
-        .family(settings.family)
-        .public_origin(&origin)
-        .attempt_life(settings.attempt_life)
-        .start_limit(settings.login_limit)
-        // A revocation on the phone ends the session at once.
-        .keep_connection(true);
-    builder = match settings.family {
-        Family::AppData => builder.ask_app_data(true),
-        Family::Seed => builder.app_tag("notes"),
-    };
-    if let Some(key) = settings.seal_key {
-        builder = builder.seal_key(key);
-    }
-    let keylockr = builder.build()?;
+    let keylockr = program::keylockr(&settings, &api, &origin)?;
 
     // The HTTP sessions: any tower-sessions store. `Lax`, so that a link from elsewhere finds
     // people signed in.
@@ -143,13 +92,13 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         .route("/readyz", get(ready))
         .with_state(site);
 
-    announce(&here, &origin, phone.as_deref(), &api)?;
+    program::announce(&here, &origin, phone.as_deref(), &api)?;
 
     // The end, without a hang: open pages are told first, then open requests may finish.
     let stop = {
         let keylockr = keylockr.clone();
         async move {
-            signal().await;
+            program::signal().await;
             keylockr.shutdown().await;
         }
     };
@@ -165,12 +114,12 @@ struct Site {
 }
 
 /// A public page that greets whom it knows.
-async fn home(State(site): State<Site>, user: Option<User>) -> Response {
+async fn home(State(site): State<Site>, user: Option<User>) -> impl IntoResponse {
     pages::home(user.as_ref(), site.phone.as_deref())
 }
 
 /// A page for signed-in people.
-async fn private(user: User) -> Response {
+async fn private(user: User) -> impl IntoResponse {
     pages::private(&user)
 }
 
@@ -191,47 +140,5 @@ async fn ready(State(site): State<Site>) -> (StatusCode, String) {
     match site.keylockr.ready().await {
         Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
         Err(unready) => (StatusCode::SERVICE_UNAVAILABLE, format!("{unready}\n")),
-    }
-}
-
-/// One line for programs, then a few for people.
-fn announce(
-    here: &str,
-    origin: &str,
-    phone: Option<&str>,
-    api: &str,
-) -> Result<(), Box<dyn Error>> {
-    let api = Url::parse(api)?.origin().ascii_serialization();
-    let (app, phone_text, api) = (json!(here), json!(phone), json!(api));
-    println!(r#"{{"app":{app},"phone":{phone_text},"api":{api}}}"#);
-    println!("\n  Sign in:    {origin}/");
-    if let Some(phone) = phone {
-        println!("  The phone:  {phone}/  (press Approve there)");
-    }
-    println!("\n  Ctrl-C ends it.\n");
-    std::io::stdout().flush()?;
-    Ok(())
-}
-
-/// Resolves when somebody wants the program to end.
-async fn signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
-                return;
-            }
-            Err(error) => tracing::warn!(%error, "cannot listen for SIGTERM"),
-        }
-    }
-    if let Err(error) = interrupt.await {
-        tracing::warn!(%error, "cannot listen for Ctrl-C");
-        std::future::pending::<()>().await;
     }
 }

@@ -1,187 +1,35 @@
-//! The site's own pages. The files in `examples/assets` are shared by all examples.
+//! The site's pages as axum answers.
 
 use axum::{
-    http::{HeaderValue, header},
-    response::{Html, IntoResponse, Response},
+    http::header,
+    response::{Html, IntoResponse},
 };
 use keylockr_tower::User;
-use tower_sessions::cookie::time::OffsetDateTime;
 
-const SITE: &str = "Acme Notes";
-
-/// What a page of this site may load, and who may frame it: itself, and nobody.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
-                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+use crate::html;
 
 /// The start page for everybody. `phone` is the emulator's, if it is ours.
-pub(crate) fn home(user: Option<&User>, phone: Option<&str>) -> Response {
-    match user {
-        None => {
-            let phone = phone.map(|phone| {
-                fill(
-                    include_str!("../../assets/home_phone.html"),
-                    &[("phone", phone)],
-                )
-            });
-            page(
-                "Sign in without a password",
-                &fill_with_html(
-                    &fill(
-                        include_str!("../../assets/home_signed_out.html"),
-                        &[("site", SITE)],
-                    ),
-                    "phone",
-                    phone.as_deref().unwrap_or_default(),
-                ),
-            )
-        }
-        Some(user) => page(
-            "Hello",
-            &fill(
-                include_str!("../../assets/home_signed_in.html"),
-                &[
-                    ("site", SITE),
-                    ("name", user.nickname().unwrap_or("stranger")),
-                    ("safe_id", user.safe_id()),
-                    ("since", &moment(user.signed_in_at().as_secs())),
-                ],
-            ),
-        ),
-    }
+pub(crate) fn home(user: Option<&User>, phone: Option<&str>) -> impl IntoResponse + use<> {
+    (html::HEADERS, Html(html::home(user, phone)))
 }
 
 /// The page behind the guard.
-pub(crate) fn private(user: &User) -> Response {
-    page(
-        "Members only",
-        &fill(
-            include_str!("../../assets/private.html"),
-            &[("site", SITE), ("safe_id", user.safe_id())],
-        ),
-    )
+pub(crate) fn private(user: &User) -> impl IntoResponse + use<> {
+    (html::HEADERS, Html(html::private(user)))
 }
 
 pub(crate) async fn style() -> impl IntoResponse {
-    asset(
-        "text/css; charset=utf-8",
-        include_str!("../../assets/site.css"),
-    )
+    asset(html::STYLE)
 }
 
 pub(crate) async fn script() -> impl IntoResponse {
-    asset(
-        "text/javascript; charset=utf-8",
-        include_str!("../../assets/site.js"),
-    )
+    asset(html::SCRIPT)
 }
 
 pub(crate) async fn icon() -> impl IntoResponse {
-    asset("image/svg+xml", include_str!("../../assets/icon.svg"))
+    asset(html::ICON)
 }
 
-fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    (
-        [
-            (header::CONTENT_TYPE, kind),
-            (header::CACHE_CONTROL, "public, max-age=300"),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        ],
-        text,
-    )
-}
-
-fn page(title: &str, content: &str) -> Response {
-    let layout = fill(
-        include_str!("../../assets/layout.html"),
-        &[("title", title)],
-    );
-    let mut response = Html(fill_with_html(&layout, "content", content)).into_response();
-    for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // Not `no-referrer`: the sign-out form needs an `Origin` that is not `null`.
-        (header::REFERRER_POLICY, "same-origin"),
-        (header::CACHE_CONTROL, "no-store"),
-    ] {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
-    }
-    response
-}
-
-/// Puts texts, escaped, where the template says `{{name}}`.
-fn fill(template: &str, texts: &[(&str, &str)]) -> String {
-    let mut filled = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once("{{") {
-        filled.push_str(before);
-        let Some((name, after)) = after.split_once("}}") else {
-            break;
-        };
-        match texts.iter().find(|(known, _)| *known == name) {
-            Some((_, text)) => filled.push_str(&escape(text)),
-            None => filled.extend(["{{", name, "}}"]),
-        }
-        rest = after;
-    }
-    filled.push_str(rest);
-    filled
-}
-
-/// Puts a piece of HTML of our own where the template says `{{name}}`.
-fn fill_with_html(template: &str, name: &str, html: &str) -> String {
-    template.replacen(&format!("{{{{{name}}}}}"), html, 1)
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            '{' => escaped.push_str("&#123;"), // never a placeholder
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
-/// Unix seconds as `<time datetime>` wants them.
-fn moment(seconds: u64) -> String {
-    let moment = i64::try_from(seconds)
-        .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-        moment.year(),
-        u8::from(moment.month()),
-        moment.day(),
-        moment.hour(),
-        moment.minute(),
-        moment.second()
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_nickname_stays_text() {
-        assert_eq!(
-            fill("<b>{{name}}</b> {{later}}", &[("name", "<{{later}}>&\"'")]),
-            "<b>&lt;&#123;&#123;later}}&gt;&amp;&quot;&#39;</b> {{later}}"
-        );
-    }
-
-    #[test]
-    fn moments_are_in_utc() {
-        assert_eq!(moment(0), "1970-01-01T00:00:00Z");
-        assert_eq!(moment(1_700_000_000), "2023-11-14T22:13:20Z");
-    }
+fn asset((kind, text): (&'static str, &'static str)) -> impl IntoResponse {
+    (html::ASSET_HEADERS, [(header::CONTENT_TYPE, kind)], text)
 }

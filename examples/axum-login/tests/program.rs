@@ -16,6 +16,12 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
+/// Whichever of the twins this is compiled with.
+const PROGRAM: Option<&str> = match option_env!("CARGO_BIN_EXE_axum-login") {
+    None => option_env!("CARGO_BIN_EXE_actix-login"),
+    axum => axum,
+};
+
 const KNOWN: [&str; 15] = [
     "BIND",
     "KEYLOCKR_API",
@@ -39,7 +45,7 @@ fn command(environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new("sh");
     command
         .args(["-c", "ulimit -n 8192; exec \"$0\""])
-        .arg(env!("CARGO_BIN_EXE_axum-login"));
+        .arg(PROGRAM.expect("an example"));
     for name in KNOWN {
         command.env_remove(name);
     }

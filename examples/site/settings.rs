@@ -3,7 +3,8 @@
 use std::{env, net::SocketAddr, str::FromStr, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use keylockr_tower::Family;
+
+use crate::Family;
 
 /// What this run was asked to do.
 pub(crate) struct Settings {

@@ -1,0 +1,180 @@
+//! Sign in with KeyLockr on actix-web: a whole small site, with the emulator inside.
+//!
+//! `cargo run -p actix-login`, open the address that it prints, press *Sign in*, and approve on the
+//! emulator's phone. Read this file from top to bottom; the other files are what any site has
+//! ([`pages`]), what later chapters fill ([`later`]), and, in `examples/site`, what this site has in
+//! common with its twin on axum ([`program`], [`settings`], [`html`]).
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that talks to people"
+)]
+
+#[path = "../../site/html.rs"]
+mod html;
+mod later;
+mod pages;
+#[path = "../../site/program.rs"]
+mod program;
+#[path = "../../site/settings.rs"]
+mod settings;
+
+use std::{error::Error, net::TcpListener, process::ExitCode, time::Duration};
+
+use actix_session::{SessionMiddleware, config::PersistentSession};
+use actix_web::{
+    App, HttpResponse, HttpServer, Route,
+    cookie::{Key, SameSite, time},
+    guard,
+    http::{StatusCode, header},
+    web::{self, Data},
+};
+use keylockr_actix::{
+    Family, KeyLockr, KeyLockrMiddleware, MemoryStore, RequireUser, SteadyStore, User, routes,
+};
+use keylockr_emulator::Emulator;
+use serde_json::json;
+
+use crate::settings::Settings;
+
+/// A request's head, from the connection's first moment or the last answer's end to its last byte.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// What an open request gets at the end, in seconds.
+const GRACE: u64 = 8;
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    let log = "warn,actix_login=info,keylockr_login=info";
+    program::main("actix-login", log, run).await
+}
+
+async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
+    // Without an address of the real service, the service and the phones are played in here.
+    let (api, emulator) = program::service(&settings).await?;
+    let phone = emulator.as_ref().map(Emulator::control);
+
+    let listener = TcpListener::bind(settings.bind)?;
+    let here = format!("http://{}", listener.local_addr()?);
+    let origin = settings
+        .public_origin
+        .clone()
+        .unwrap_or_else(|| here.clone());
+    let secure = origin.starts_with("https:");
+
+    // All workers share these.
+    let keylockr = program::keylockr(&settings, &api, &origin)?;
+    let store = MemoryStore::default();
+    let cookie_key = match settings.seal_key {
+        Some(key) => Key::derive_from(&key),
+        None => Key::generate(),
+    };
+    let site = Data::new(Site {
+        keylockr: keylockr.clone(),
+        phone: phone.clone(),
+    });
+    let hooks = settings.hooks;
+
+    let server = HttpServer::new(move || {
+        // The HTTP sessions: any actix-session store; one that can fail is steadied. `Lax`, so that
+        // a link from elsewhere finds people signed in.
+        let life = PersistentSession::default().session_ttl(time::Duration::hours(12));
+        let sessions =
+            SessionMiddleware::builder(SteadyStore::new(store.clone()), cookie_key.clone())
+                .cookie_name("session".to_owned())
+                .cookie_same_site(SameSite::Lax)
+                .cookie_secure(secure)
+                .session_lifecycle(life)
+                .build();
+        // Strangers are sent to sign in (pages) or told to (everything else).
+        let guard = || RequireUser::redirect_to("/login");
+        App::new()
+            .app_data(site.clone())
+            // Outside the middleware: asks no session.
+            .route("/healthz", read().to(|| async { "ok\n" }))
+            .route("/readyz", read().to(ready))
+            .service(
+                web::scope("")
+                    // Guarded.
+                    .service(
+                        web::resource("/private")
+                            .wrap(guard())
+                            .route(read().to(private)),
+                    )
+                    .service(web::resource("/api/me").wrap(guard()).route(read().to(me)))
+                    .service(
+                        web::resource("/api/notes")
+                            .wrap(guard())
+                            .route(read().to(later::notes))
+                            .route(web::put().to(later::notes)),
+                    )
+                    // Public.
+                    .service(web::resource("/").route(read().to(home)))
+                    .route("/assets/site.css", read().to(pages::style))
+                    .route("/assets/site.js", read().to(pages::script))
+                    .route("/assets/icon.svg", read().to(pages::icon))
+                    .service(web::scope("/login").configure(routes))
+                    .route(
+                        "/hooks/unloq/{hook}",
+                        web::post().to(move |path| later::hook(hooks, path)),
+                    )
+                    .wrap(KeyLockrMiddleware::new(site.keylockr.clone(), sessions)),
+            )
+    })
+    .client_request_timeout(HEAD_TIME)
+    .shutdown_timeout(GRACE)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+
+    program::announce(&here, &origin, phone.as_deref(), &api)?;
+
+    // The end, without a hang: open pages are told first, then open requests may finish.
+    let handle = server.handle();
+    actix_web::rt::spawn(async move {
+        program::signal().await;
+        keylockr.shutdown().await;
+        handle.stop(true).await;
+    });
+    server.await?;
+    Ok(())
+}
+
+/// A route for GET, and for HEAD, which actix keeps apart.
+fn read() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// What the handlers need.
+struct Site {
+    keylockr: KeyLockr,
+    phone: Option<String>,
+}
+
+/// A public page that greets whom it knows.
+async fn home(site: Data<Site>, user: Option<User>) -> HttpResponse {
+    pages::home(user.as_ref(), site.phone.as_deref())
+}
+
+/// A page for signed-in people.
+async fn private(user: User) -> HttpResponse {
+    pages::private(&user)
+}
+
+/// The same as JSON.
+async fn me(user: User) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(json!({
+            "safe_id": user.safe_id(),
+            "nickname": user.nickname(),
+            "signed_in_at": user.signed_in_at().as_secs(),
+        }))
+}
+
+/// Whether a sign-in could work now.
+async fn ready(site: Data<Site>) -> (String, StatusCode) {
+    match site.keylockr.ready().await {
+        Ok(()) => ("ready\n".to_owned(), StatusCode::OK),
+        Err(unready) => (format!("{unready}\n"), StatusCode::SERVICE_UNAVAILABLE),
+    }
+}

@@ -2,13 +2,13 @@
 
 use actix_web::{
     HttpResponse,
-    body::{BodySize, BoxBody, MessageBody},
+    body::BoxBody,
     http::{
-        Method, StatusCode,
+        StatusCode,
         header::{HeaderName, HeaderValue},
     },
 };
-use keylockr_login::{Answer, AnswerBody};
+use keylockr_login::Answer;
 
 use crate::body::Body;
 
@@ -31,14 +31,6 @@ pub(crate) fn response(answer: Answer) -> HttpResponse {
     }
     if let Some(refusal) = answer.refusal {
         response.extensions_mut().insert(refusal);
-    }
-    response
-}
-
-/// Takes a stream off the answer to a HEAD: nobody would ever read its end.
-pub(crate) fn without_stream(response: HttpResponse, method: &Method) -> HttpResponse {
-    if method == Method::HEAD && response.body().size() == BodySize::Stream {
-        return response.map_body(|_, _| BoxBody::new(Body::from(AnswerBody::Empty)));
     }
     response
 }

@@ -147,7 +147,12 @@ where
             let response = match Handle::of(&request) {
                 Err(missing) => missing.response(),
                 Ok(handle) => match guard.check.decide(&handle).await {
-                    Ok(()) => return inner.call(request).await.map(|it| it.map_into_left_body()),
+                    Ok(()) => {
+                        return inner
+                            .call(request)
+                            .await
+                            .map(ServiceResponse::map_into_left_body);
+                    }
                     Err(refusal) => {
                         let asker = handle.asker(request.request());
                         answer::response(asker.answer(refusal, guard.login.as_deref()))

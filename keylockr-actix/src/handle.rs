@@ -2,7 +2,10 @@
 
 use std::{any::Any, cell::Cell, fmt, rc::Rc, sync::Arc};
 
-use actix_web::{HttpMessage, HttpRequest, http::header::ACCEPT};
+use actix_web::{
+    HttpMessage, HttpRequest,
+    http::header::{ACCEPT, HeaderValue},
+};
 use keylockr_login::{Asker, KeyLockr, Refusal};
 use tokio::sync::OnceCell;
 
@@ -94,7 +97,7 @@ impl Handle {
         Asker::new(
             self.0.keylockr.clone(),
             request.method().as_str(),
-            request.headers().get(ACCEPT).map(|value| value.as_bytes()),
+            request.headers().get(ACCEPT).map(HeaderValue::as_bytes),
             uri.path_and_query().map_or("/", |path| path.as_str()),
         )
     }

@@ -51,6 +51,8 @@
 //!   in, and a line in the log says so.
 //! - **Whose address.** Starts are limited by client address. Behind a reverse proxy name it with
 //!   [`KeyLockrBuilder::trusted_proxies`]; forwarded headers are believed from nobody else.
+//! - **Readers that leave.** `HttpServer::h1_allow_half_closed(false)` ends an event stream when its
+//!   browser closes the connection; without it the stream lives until a heartbeat cannot be sent.
 //! - **One service, many workers.** Make the [`KeyLockr`], the store and the cookie's key once,
 //!   outside the closure that `HttpServer::new` calls for each worker, and clone them in there.
 //! - **The session store.** A cookie store cannot forget: what was signed out is refused by this

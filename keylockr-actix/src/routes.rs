@@ -8,11 +8,7 @@ use actix_web::{
 use bytes::Bytes;
 use keylockr_login::{BodyError, Found, Refusal, Request, Route};
 
-use crate::{
-    answer::{response, without_stream},
-    handle::Handle,
-    request,
-};
+use crate::{answer::response, handle::Handle, request};
 
 /// The login routes: the sign-in page, and what the page and programs need.
 ///
@@ -60,7 +56,7 @@ async fn answer(route: Route, request: HttpRequest, payload: Payload) -> HttpRes
     let answered = keylockr
         .answer(route, Request { head, body }, handle.session())
         .await;
-    without_stream(response(answered), request.method())
+    response(answered)
 }
 
 /// Only a POST has something to say.

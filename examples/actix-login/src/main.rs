@@ -121,6 +121,8 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
             )
     })
     .client_request_timeout(HEAD_TIME)
+    // A closed page frees its event stream at once.
+    .h1_allow_half_closed(false)
     .shutdown_timeout(GRACE)
     .disable_signals()
     .listen(listener)?

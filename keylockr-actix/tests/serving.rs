@@ -80,7 +80,7 @@ async fn serve(emulator: &Emulator) -> Server {
         .build()
         .unwrap();
     let (store, key) = (MemoryStore::default(), Key::generate());
-    let threads = Arc::default();
+    let threads: Arc<Mutex<HashSet<thread::ThreadId>>> = Arc::default();
     let (gone, streams) = mpsc::unbounded_channel();
     let (service, seen, gone) = (
         keylockr.clone(),

@@ -17,7 +17,7 @@ use std::{
 use actix_http::Request;
 use actix_session::{Session, SessionMiddleware};
 use actix_web::{
-    App, Error, HttpMessage, HttpResponse,
+    App, Error, HttpResponse,
     body::MessageBody,
     cookie::{Cookie, Key},
     dev::{Service, ServiceResponse},

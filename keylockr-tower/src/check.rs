@@ -1,13 +1,10 @@
 //! What a guard asks about a request.
 
-use std::{fmt, fmt::Display, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use keylockr_login::Refusal;
+use keylockr_login::{AccountType, Refusal, Verdict};
 
-use crate::{
-    handle::Handle,
-    user::{User, of_type},
-};
+use crate::{handle::Handle, user::User};
 
 /// The conditions of a guard: that somebody is signed in, and whatever was added to that.
 #[derive(Clone, Default)]
@@ -17,37 +14,6 @@ type Condition = Arc<dyn Fn(Handle) -> Decision + Send + Sync>;
 
 /// Boxed: the futures of a store and of a predicate cannot be named.
 pub(crate) type Decision = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
-
-/// What a predicate answers: yes or no, or, as a `Result`, that it cannot tell.
-pub trait Verdict {
-    /// `Forbidden` for no (403); `CannotTell` for an error (503), which is logged.
-    ///
-    /// # Errors
-    /// The user may not pass.
-    fn verdict(self) -> Result<(), Refusal>;
-}
-
-impl Verdict for bool {
-    fn verdict(self) -> Result<(), Refusal> {
-        if self {
-            Ok(())
-        } else {
-            Err(Refusal::Forbidden)
-        }
-    }
-}
-
-impl<E: Display> Verdict for Result<bool, E> {
-    fn verdict(self) -> Result<(), Refusal> {
-        match self {
-            Ok(yes) => yes.verdict(),
-            Err(error) => {
-                tracing::error!(%error, "a guard's predicate cannot tell");
-                Err(Refusal::CannotTell)
-            }
-        }
-    }
-}
 
 impl Check {
     /// Decides about the request that `handle` came with.
@@ -91,7 +57,7 @@ impl Check {
                     return Err(Refusal::Forbidden);
                 };
                 // Logged where it is found; nobody passes by a mistake in the program.
-                let account = of_type::<T>(&account).map_err(|_| Refusal::CannotTell)?;
+                let account = AccountType::of::<T>(&account).map_err(|_| Refusal::CannotTell)?;
                 predicate(&account).verdict()
             })
         })))

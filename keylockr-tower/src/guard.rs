@@ -10,14 +10,15 @@ use std::{
 };
 
 use http::{Request, Response};
-use keylockr_login::Refusal;
+use keylockr_login::{Refusal, Verdict};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
+    answer,
     body::{Body, GuardBody},
-    check::{Check, Decision, Verdict},
+    check::{Check, Decision},
     handle::Handle,
     rejection::LayerMissing,
     user::User,
@@ -201,7 +202,9 @@ impl<S, B> Held<S, B> {
         let (parts, _) = self.request.into_parts();
         match Handle::of(&parts.extensions) {
             Ok(_) if refusal == Refusal::LayerMissing => LayerMissing::sessions().response(),
-            Ok(handle) => handle.asker(&parts).answer(refusal, self.login.as_deref()),
+            Ok(handle) => {
+                answer::response(handle.asker(&parts).answer(refusal, self.login.as_deref()))
+            }
             Err(missing) => missing.response(),
         }
     }

@@ -3,14 +3,10 @@
 use std::{any::Any, fmt, sync::Arc};
 
 use http::{Extensions, request::Parts};
-use keylockr_login::{KeyLockr, Refusal, wants_page};
+use keylockr_login::{Asker, KeyLockr, Refusal};
 use tokio::sync::OnceCell;
 
-use crate::{
-    rejection::{Asker, LayerMissing},
-    request::original_uri,
-    session::TowerSession,
-};
+use crate::{rejection::LayerMissing, request::original_uri, session::TowerSession};
 
 /// The login service, the request's session, and who that session belongs to once somebody asked.
 #[derive(Clone, Debug)]
@@ -86,10 +82,8 @@ impl Handle {
         let accept = parts.headers.get(http::header::ACCEPT);
         Asker::new(
             self.0.keylockr.clone(),
-            wants_page(
-                parts.method.as_str(),
-                accept.map(http::HeaderValue::as_bytes),
-            ),
+            parts.method.as_str(),
+            accept.map(http::HeaderValue::as_bytes),
             original_uri(parts)
                 .path_and_query()
                 .map_or("/", http::uri::PathAndQuery::as_str),

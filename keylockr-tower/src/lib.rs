@@ -214,10 +214,9 @@ mod user;
 pub use self::routes::routes;
 pub use self::{
     body::{Body, GuardBody},
-    check::Verdict,
     guard::{Guard, GuardFuture, RequireUser},
     layer::{KeyLockrLayer, KeyLockrService},
-    rejection::{AccountType, LayerMissing, Refused, UserRejection},
+    rejection::{LayerMissing, Refused, UserRejection},
     request::Peer,
     saved::{KeyLockrFuture, SessionFuture, SessionService},
     service::{RoutesFuture, RoutesService, service},
@@ -226,7 +225,7 @@ pub use self::{
 /// The neutral service, for what has no place here: stores, texts, the page's look.
 pub use keylockr_login;
 pub use keylockr_login::{
-    AccountUnavailable, Admit, Answer, AnswerBody, ConfigError, Family, KeyLockr, KeyLockrBuilder,
-    KeyPolicy, Limits, NotAdmitted, Page, Principal, Proxy, Refusal, ReturnTo, Route, SealKey,
-    SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready,
+    AccountType, AccountUnavailable, Admit, Answer, AnswerBody, ConfigError, Family, KeyLockr,
+    KeyLockrBuilder, KeyPolicy, Limits, NotAdmitted, Page, Principal, Proxy, Refusal, ReturnTo,
+    Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready, Verdict,
 };

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::{Response, StatusCode};
-use keylockr_login::{KeyLockr, Refusal};
+use keylockr_login::{AccountType, Answer, Asker, Refusal};
 
 use crate::{answer, body::Body};
 
@@ -40,20 +40,6 @@ pub struct Refused {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayerMissing(&'static str);
 
-/// The account type that a handler asks for and the admit hook does not load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AccountType {
-    asked: &'static str,
-}
-
-/// Who asked, and for what.
-#[derive(Clone)]
-pub(crate) struct Asker {
-    keylockr: KeyLockr,
-    wants_page: bool,
-    next: String,
-}
-
 impl UserRejection {
     /// Names the refusal of a request.
     pub(crate) fn new(refusal: Refusal, asker: Asker) -> Self {
@@ -76,7 +62,7 @@ impl UserRejection {
             | Self::StoreUnavailable(refused)
             | Self::Unavailable(refused) => refused.status(),
             Self::LayerMissing(missing) => missing.status(),
-            Self::AccountType(mismatch) => mismatch.status(),
+            Self::AccountType(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -89,7 +75,7 @@ impl UserRejection {
             | Self::StoreUnavailable(refused)
             | Self::Unavailable(refused) => refused.body_text(),
             Self::LayerMissing(missing) => missing.body_text(),
-            Self::AccountType(mismatch) => mismatch.body_text(),
+            Self::AccountType(mismatch) => mismatch.to_string(),
         }
     }
 
@@ -114,7 +100,10 @@ impl UserRejection {
             | Self::StoreUnavailable(refused)
             | Self::Unavailable(refused) => refused.response(),
             Self::LayerMissing(missing) => missing.response(),
-            Self::AccountType(mismatch) => mismatch.response(),
+            // Without the type's name, which is for the log.
+            Self::AccountType(_) => answer::response(Answer::misconfigured(
+                "The account hook loads another type than this handler asks for",
+            )),
         }
     }
 }
@@ -135,26 +124,7 @@ impl Refused {
     /// The response, with the site's look.
     #[must_use]
     pub fn response(self) -> Response<Body> {
-        let login = self.asker.keylockr.mount().to_owned();
-        self.asker.answer(self.refusal, Some(&login))
-    }
-}
-
-impl Asker {
-    pub(crate) fn new(keylockr: KeyLockr, wants_page: bool, next: &str) -> Self {
-        Self {
-            keylockr,
-            wants_page,
-            next: next.to_owned(),
-        }
-    }
-
-    /// The answer to a refused request; strangers are shown to `login` where there is one.
-    pub(crate) fn answer(&self, refusal: Refusal, login: Option<&str>) -> Response<Body> {
-        answer::response(
-            self.keylockr
-                .refuse_guarded(refusal, self.wants_page, login, &self.next),
-        )
+        answer::response(self.asker.answer_at_mount(self.refusal))
     }
 }
 
@@ -185,48 +155,8 @@ impl LayerMissing {
     /// The text, as a 500.
     #[must_use]
     pub fn response(self) -> Response<Body> {
-        misconfigured(self.body_text())
+        answer::response(Answer::misconfigured(self.0))
     }
-}
-
-impl AccountType {
-    pub(crate) fn of<T>() -> Self {
-        Self {
-            asked: std::any::type_name::<T>(),
-        }
-    }
-
-    /// 500.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        StatusCode::INTERNAL_SERVER_ERROR
-    }
-
-    /// Which type was asked for.
-    #[must_use]
-    pub fn body_text(&self) -> String {
-        format!(
-            "Account<{}> is not what the hook given to `KeyLockr::builder(..).admit(..)` loads",
-            self.asked
-        )
-    }
-
-    /// A 500 without the type's name, which is for the log.
-    #[must_use]
-    pub fn response(self) -> Response<Body> {
-        misconfigured("The account hook loads another type than this handler asks for".to_owned())
-    }
-}
-
-fn misconfigured(text: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(bytes::Bytes::from(text)));
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response.headers_mut().insert(
-        http::header::CONTENT_TYPE,
-        http::HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    response.extensions_mut().insert(Refusal::LayerMissing);
-    response
 }
 
 impl From<LayerMissing> for UserRejection {
@@ -268,4 +198,4 @@ macro_rules! rejection {
     )*};
 }
 
-rejection!(UserRejection, Refused, LayerMissing, AccountType);
+rejection!(UserRejection, Refused, LayerMissing);

@@ -1,14 +1,11 @@
 //! From `http` requests to the neutral ones of `keylockr-login`.
 
-use std::{net::IpAddr, pin::pin, time::Duration};
+use std::{net::IpAddr, pin::pin};
 
 use bytes::{Buf, Bytes};
 use http::{Extensions, Uri, header::HOST, request::Parts};
 use http_body_util::BodyExt;
-use keylockr_login::{BodyError, Head, MAX_BODY};
-
-/// A form or a JSON object of this size needs no longer from anywhere.
-const BODY_TIME: Duration = Duration::from_secs(10);
+use keylockr_login::{BODY_TIME, BodyError, Head, Reading};
 
 /// The address that the connection comes from.
 ///
@@ -104,20 +101,17 @@ pub(crate) async fn body<B>(body: B) -> Result<Bytes, BodyError>
 where
     B: http_body::Body,
 {
-    if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(BodyError::TooLarge);
-    }
-    tokio::time::timeout(BODY_TIME, collect(body))
+    let reading = Reading::begin(Some(body.size_hint().lower()))?;
+    tokio::time::timeout(BODY_TIME, collect(body, reading))
         .await
         .unwrap_or(Err(BodyError::TimedOut))
 }
 
-async fn collect<B>(body: B) -> Result<Bytes, BodyError>
+async fn collect<B>(body: B, mut reading: Reading) -> Result<Bytes, BodyError>
 where
     B: http_body::Body,
 {
     let mut body = pin!(body);
-    let mut read = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             return Err(BodyError::Broken);
@@ -125,17 +119,14 @@ where
         let Ok(mut data) = frame.into_data() else {
             continue; // trailers
         };
-        if data.remaining() > MAX_BODY - read.len() {
-            return Err(BodyError::TooLarge);
-        }
         while data.has_remaining() {
             let chunk = data.chunk();
             let length = chunk.len();
-            read.extend_from_slice(chunk);
+            reading.push(chunk)?;
             data.advance(length);
         }
     }
-    Ok(read.into())
+    Ok(reading.end())
 }
 
 #[cfg(test)]
@@ -149,6 +140,7 @@ mod tests {
     use http::Request;
     use http_body::{Frame, SizeHint};
     use http_body_util::{Empty, Full};
+    use keylockr_login::MAX_BODY;
 
     use super::*;
 

@@ -83,7 +83,7 @@ async fn answer<B: http_body::Body>(parts: &Parts, body: B) -> Response<Body> {
     };
     let keylockr = handle.keylockr();
     let place = Place::of(parts, keylockr.mount());
-    let refuse = |refusal| handle.asker(parts).answer(refusal, Some(&place.mount));
+    let refuse = |refusal| response(handle.asker(parts).answer(refusal, Some(&place.mount)));
     let route = match Route::find(parts.method.as_str(), &place.below) {
         Found::Route(route) => route,
         Found::MethodNotAllowed { allow } => return refuse(Refusal::MethodNotAllowed { allow }),

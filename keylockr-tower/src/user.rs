@@ -3,11 +3,9 @@
 use std::ops::Deref;
 
 use http::request::Parts;
+use keylockr_login::AccountType;
 
-use crate::{
-    handle::{AnyAccount, Handle},
-    rejection::{AccountType, UserRejection},
-};
+use crate::{handle::Handle, rejection::UserRejection};
 
 /// The signed-in person.
 ///
@@ -82,16 +80,7 @@ where
     let handle = Handle::of(&parts.extensions)?;
     match handle.account().await {
         Ok(None) => Ok(None),
-        Ok(Some(account)) => Ok(Some(Account(of_type(&account)?))),
+        Ok(Some(account)) => Ok(Some(Account(AccountType::of(&account)?))),
         Err(refusal) => Err(UserRejection::new(refusal, handle.asker(parts))),
     }
-}
-
-/// The account as the type that somebody expects.
-pub(crate) fn of_type<T: Clone + 'static>(account: &AnyAccount) -> Result<T, AccountType> {
-    account.downcast_ref::<T>().cloned().ok_or_else(|| {
-        let mismatch = AccountType::of::<T>();
-        tracing::error!("{mismatch}");
-        mismatch
-    })
 }

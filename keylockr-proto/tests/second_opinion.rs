@@ -4,7 +4,7 @@
 mod given;
 
 use dryoc::classic::crypto_box::{
-    PublicKey, crypto_box_beforenm, crypto_box_easy_afternm, crypto_box_open_easy_afternm,
+    crypto_box_beforenm, crypto_box_easy_afternm, crypto_box_open_easy_afternm,
 };
 use dryoc::classic::crypto_secretbox::{crypto_secretbox_easy, crypto_secretbox_open_easy};
 use dryoc::classic::crypto_sign::{crypto_sign, crypto_sign_open, crypto_sign_seed_keypair};
@@ -34,8 +34,7 @@ fn boxes_agree() {
         let ours = BoxSecret::from_bytes(&draw(&mut entropy));
         let theirs: [u8; 32] = draw(&mut entropy);
         let peer = BoxSecret::from_bytes(&theirs).public();
-        let public: PublicKey = (*ours.public().as_bytes()).into();
-        let key = crypto_box_beforenm(&public, &theirs.into()).unwrap();
+        let key = crypto_box_beforenm(ours.public().as_bytes(), &theirs).unwrap();
         let shared = SharedKey::agree(&ours, &peer).unwrap();
         let text = text(&mut entropy, round * 7);
 

@@ -141,9 +141,6 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn read(blob: &'a [u8]) -> Option<Self> {
-        if blob.len() > FilekeyBlob::MAX {
-            return None;
-        }
         let View::Map(members) = Document::parse(blob).ok()?.root() else {
             return None;
         };

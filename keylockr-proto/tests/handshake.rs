@@ -5,8 +5,9 @@ mod given;
 
 use given::{NOW, TMP_ID, app_identity, body, client_keys, code, tmp_identity};
 use keylockr_proto::{
-    AppTag, ClientKeys, DisplayName, Family, HandshakeRequest, Identity, KeyLifetime, Nickname,
-    QrUri, Revision, Service, SvcId, TmpId, Value, Window, WsSig, handshake_reply,
+    AppTag, BoxSecret, ClientKeys, DisplayName, Family, HandshakeRequest, Identity, KeyLifetime,
+    Nickname, QrUri, Revision, Service, SignSecret, SvcId, TmpId, Value, Window, WsSig,
+    handshake_reply,
 };
 
 #[test]
@@ -153,6 +154,10 @@ fn handshake_answers() {
     assert_eq!(reply(Family::Seed, &Value::Array(vec![])), "E_SHAPE");
     assert_eq!(code(&handshake_reply(Family::Seed, b"")), "E_MSGPACK");
     assert_eq!(code(&handshake_reply(Family::Seed, &[0; 65_537])), "E_SIZE");
+    assert_eq!(
+        code(&handshake_reply(Family::Seed, &[0; 65_536])),
+        "E_MSGPACK"
+    );
 }
 
 #[test]
@@ -296,6 +301,8 @@ fn client_keys_are_independent() {
     let mut both = vec![0; 64];
     keylockr_proto::Entropy::fill(&mut given::Sequence(1), &mut both).unwrap();
     assert_eq!([&sign[..], enc].concat(), both);
+    assert_eq!(code(&SignSecret::generate(&mut given::Broken)), "E_ENTROPY");
+    assert_eq!(code(&BoxSecret::generate(&mut given::Broken)), "E_ENTROPY");
     let failed = ClientKeys::generate(&mut given::Broken, KeyLifetime::Fresh);
     assert_eq!(code(&failed), "E_ENTROPY");
     let short = ClientKeys::generate(&mut given::Bytes(vec![1; 40]), KeyLifetime::Fresh);

@@ -1,16 +1,17 @@
-//! The same boxes, records and signatures from another implementation (dryoc), both ways.
+//! The same boxes, records and signatures from other implementations (dryoc, crypto_box), both ways.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod given;
 
+use crypto_box::aead::Aead as _;
 use dryoc::classic::crypto_box::{
-    PublicKey, crypto_box_beforenm, crypto_box_easy_afternm, crypto_box_open_easy_afternm,
+    crypto_box_beforenm, crypto_box_easy_afternm, crypto_box_open_easy_afternm,
 };
 use dryoc::classic::crypto_secretbox::{crypto_secretbox_easy, crypto_secretbox_open_easy};
 use dryoc::classic::crypto_sign::{crypto_sign, crypto_sign_open, crypto_sign_seed_keypair};
 use given::Sequence;
 use keylockr_proto::{
-    BoxSecret, Entropy, Filekey, RecordCodec, RecordLayout, SharedKey, SignSecret,
+    BoxPublic, BoxSecret, Entropy, Filekey, RecordCodec, RecordLayout, SharedKey, SignSecret,
 };
 
 const ROUNDS: usize = 200;
@@ -34,8 +35,7 @@ fn boxes_agree() {
         let ours = BoxSecret::from_bytes(&draw(&mut entropy));
         let theirs: [u8; 32] = draw(&mut entropy);
         let peer = BoxSecret::from_bytes(&theirs).public();
-        let public: PublicKey = (*ours.public().as_bytes()).into();
-        let key = crypto_box_beforenm(&public, &theirs.into()).unwrap();
+        let key = crypto_box_beforenm(ours.public().as_bytes(), &theirs).unwrap();
         let shared = SharedKey::agree(&ours, &peer).unwrap();
         let text = text(&mut entropy, round * 7);
 
@@ -49,6 +49,27 @@ fn boxes_agree() {
         crypto_box_easy_afternm(&mut foreign, &text, nonce, &key).unwrap();
         assert_eq!(foreign, boxed, "round {round}");
         assert_eq!(*shared.open(&sealed).unwrap(), text);
+    }
+}
+
+#[test]
+fn boxes_agree_with_the_reference() {
+    let mut entropy = Sequence(14);
+    for round in 0..ROUNDS {
+        let ours = BoxSecret::from_bytes(&draw(&mut entropy));
+        let theirs = crypto_box::SecretKey::from_bytes(draw(&mut entropy));
+        let peer = BoxPublic::from_bytes(theirs.public_key().as_bytes()).unwrap();
+        let shared = SharedKey::agree(&ours, &peer).unwrap();
+        let ours = crypto_box::PublicKey::from_bytes(*ours.public().as_bytes());
+        let reference = crypto_box::SalsaBox::new(&ours, &theirs);
+        let text = text(&mut entropy, round * 7);
+
+        let sealed = shared.seal(&text, &mut entropy).unwrap();
+        let (nonce, boxed) = sealed.split_first_chunk::<24>().unwrap();
+        let opened = reference.decrypt(nonce.into(), boxed).unwrap();
+        assert_eq!(opened, text, "round {round}");
+        let foreign = reference.encrypt(nonce.into(), &text[..]).unwrap();
+        assert_eq!(foreign, boxed, "round {round}");
     }
 }
 

@@ -220,12 +220,13 @@ fn replay_memory_never_evicts_what_lives() {
             .kps_hash()
     };
     let mut memory = ReplayWindow::new(2, Window::CLIENT);
+    assert!(memory.is_empty() && !memory.is_full());
     assert_eq!(memory.insert(hash(1), Duration::ZERO), Replay::Fresh);
     assert_eq!(
         memory.insert(hash(2), Duration::from_secs(100)),
         Replay::Fresh
     );
-    assert!(memory.is_full());
+    assert!(memory.is_full() && !memory.is_empty());
     assert_eq!(
         memory.insert(hash(3), Duration::from_secs(200)),
         Replay::Full

@@ -229,3 +229,8 @@ pub use keylockr_login::{
     KeyLockrBuilder, KeyPolicy, Limits, NotAdmitted, Page, Principal, Proxy, Refusal, ReturnTo,
     Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready, Verdict,
 };
+
+/// The snippet on the repository's front page compiles, or this test fails.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod front_page {}

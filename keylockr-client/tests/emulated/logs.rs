@@ -1,8 +1,9 @@
 //! What a log at its most talkative level holds of a login: no secret (security.md D3).
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use base64::Engine;
 use base64::prelude::{
@@ -12,7 +13,6 @@ use keylockr_client::proto::link::Request;
 use keylockr_client::proto::{KeyLifetime, Revision};
 use keylockr_emulator::{FaultKind, NewService};
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::world::{SignedIn, World, appdata, done, seed};
 
@@ -37,20 +37,47 @@ impl io::Write for Capture {
     }
 }
 
-impl<'a> MakeWriter<'a> for Capture {
-    type Writer = Self;
+thread_local! {
+    static CURRENT: RefCell<Option<Capture>> = const { RefCell::new(None) };
+}
 
-    fn make_writer(&'a self) -> Self {
-        self.clone()
+/// Hands each record to the capture of the thread that it comes from.
+struct Router;
+
+impl MakeWriter<'_> for Router {
+    type Writer = Capture;
+
+    fn make_writer(&self) -> Capture {
+        CURRENT.with_borrow(Clone::clone).unwrap_or_default()
     }
 }
 
-fn start(capture: &Capture) -> tracing::subscriber::DefaultGuard {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(capture.clone())
-        .set_default()
+/// One subscriber for all tests, there before the first of them logs: with one a test, what a
+/// test beside it happened to log first could stay switched off for good.
+pub(crate) fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(Router)
+            .init();
+    });
+}
+
+/// Captures until it is dropped.
+struct Capturing;
+
+impl Drop for Capturing {
+    fn drop(&mut self) {
+        CURRENT.set(None);
+    }
+}
+
+fn start(capture: &Capture) -> Capturing {
+    install();
+    CURRENT.set(Some(capture.clone()));
+    Capturing
 }
 
 /// The ways in which bytes get into a log by accident.

@@ -350,6 +350,7 @@ impl World {
     }
 
     pub(crate) async fn with(settings: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
+        crate::logs::install();
         let emulator = Emulator::builder()
             .in_process()
             .seed(1)

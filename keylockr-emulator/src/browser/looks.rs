@@ -112,6 +112,8 @@ pub async fn phone_page_in_every_look(rig: Rig) {
     scene.open("/").await;
     scene.picture("home-light").await;
     scene.click("form[action=\"/login/logout\"] button").await;
+    // Going on at once could overtake the form.
+    scene.until("a[href^=\"/login\"]").await;
     scene.open("/login").await;
     scene.scan().await;
     scene.visit(&scene.app.phone).await;

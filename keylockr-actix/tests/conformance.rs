@@ -7,15 +7,16 @@
     reason = "a test fails by panicking"
 )]
 
-// Knows no framework: one file for both adapters.
+// These know no framework: one file each for both adapters.
 #[path = "../../keylockr-tower/tests/store/attempts.rs"]
 mod attempts;
+#[path = "../../keylockr-tower/tests/store/site.rs"]
+mod site;
 mod store;
 
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, TcpListener},
-    sync::Arc,
 };
 
 use actix_session::{Session, SessionMiddleware};
@@ -25,18 +26,12 @@ use actix_web::{
     http::header,
     web,
 };
-use keylockr_actix::{
-    Account, AccountUnavailable, Admit, Family, KeyLockr, KeyLockrMiddleware, Limits, NotAdmitted,
-    RequireUser, SessionPolicy, SignIn, SteadyStore, User, routes,
-};
-use keylockr_emulator::conformance::{
-    Adapter, Admission, Admissions, AdmitMode, REMEMBERED, Running, Setup,
-};
-use keylockr_login::Revision;
+use keylockr_actix::{Account, KeyLockrMiddleware, RequireUser, SteadyStore, User, routes};
+use keylockr_emulator::conformance::{Adapter, REMEMBERED, Running, Setup};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::{attempts::SwitchedAttempts, store::SwitchedStore};
+use crate::{site::keylockr, store::SwitchedStore};
 
 keylockr_emulator::conformance_suite!(Actix);
 
@@ -91,45 +86,6 @@ impl Adapter for Actix {
     }
 }
 
-fn keylockr(setup: &Setup, origin: &str) -> KeyLockr {
-    let mut limits = Limits::default().with_starts_a_minute(setup.start_limit);
-    if let Some(attempts) = setup.live_attempts {
-        limits = limits.with_attempts(attempts);
-    }
-    KeyLockr::builder(&setup.service, &setup.site_title)
-        .api(&setup.api)
-        .family(match setup.family {
-            "appdata" => Family::AppData,
-            _ => Family::Seed,
-        })
-        .ask_app_data(setup.ask_app_data)
-        .minimum_revision(match setup.minimum_revision {
-            2 => Revision::Two,
-            _ => Revision::One,
-        })
-        .public_origin(origin)
-        .attempt_life(setup.attempt_life)
-        .limits(limits)
-        .attempts(Arc::new(SwitchedAttempts::new(setup.attempt_store.clone())))
-        .trusted_proxies(setup.trusted_proxies.iter().copied())
-        .session(
-            SessionPolicy::default()
-                .with_idle(setup.idle)
-                .with_absolute(setup.absolute)
-                .with_recheck(setup.recheck)
-                .with_grace(setup.grace),
-        )
-        .keep_connection(setup.keep_connection)
-        .delete_connection_on_logout(setup.delete_connection_on_logout)
-        .carry_over(&setup.carry_over)
-        .admit(Door {
-            mode: setup.admit,
-            seen: setup.admissions.clone(),
-        })
-        .build()
-        .expect("a configuration that works")
-}
-
 async fn home(user: Option<User>) -> String {
     let name = user
         .as_ref()
@@ -172,36 +128,4 @@ async fn remembered(session: Session) -> actix_web::Result<HttpResponse> {
         entries.extend(text.map(|text| (name, text)));
     }
     Ok(HttpResponse::Ok().json(entries))
-}
-
-/// The application's admit hook.
-struct Door {
-    mode: AdmitMode,
-    seen: Admissions,
-}
-
-impl Admit for Door {
-    type Account = String;
-
-    async fn admit(&self, sign_in: SignIn<'_>) -> Result<String, NotAdmitted> {
-        let safe_id = sign_in.principal().safe_id();
-        self.seen.note(Admission {
-            safe_id: safe_id.to_owned(),
-            address: sign_in.address(),
-            agent: sign_in.agent().map(ToOwned::to_owned),
-            time: sign_in.time().as_secs(),
-        });
-        match self.mode {
-            AdmitMode::Everyone => Ok(format!("account of {safe_id}")),
-            AdmitMode::Nobody => Err(NotAdmitted::Refused),
-            _ => Err(NotAdmitted::Unavailable),
-        }
-    }
-
-    async fn load(
-        &self,
-        user: &keylockr_login::User,
-    ) -> Result<Option<String>, AccountUnavailable> {
-        Ok(Some(format!("account of {}", user.safe_id())))
-    }
 }

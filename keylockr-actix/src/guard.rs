@@ -3,7 +3,6 @@
 use std::{
     future::{Future, Ready, ready},
     rc::Rc,
-    sync::Arc,
 };
 
 use actix_web::{
@@ -15,65 +14,47 @@ use actix_web::{
 use futures_util::future::LocalBoxFuture;
 use keylockr_login::Verdict;
 
-use crate::{answer, check::Check, handle::Handle, user::User};
+use crate::{
+    answer,
+    check::{self, Check},
+    handle::Handle,
+    user::User,
+};
 
-/// A middleware that lets signed-in users pass and nobody else.
-///
-/// `.wrap` it around a scope, a resource or a route, inside a
-/// [`KeyLockrMiddleware`](crate::KeyLockrMiddleware). A store that does not answer is a 503, and a
-/// missing middleware a 500; neither is ever a pass.
-///
-/// ```
-/// # use actix_web::{App, web};
-/// # use keylockr_actix::{RequireUser, User};
-/// # async fn has_paid(_: &str) -> Result<bool, std::io::Error> { Ok(true) }
-/// # #[derive(Clone)] struct Member { moderator: bool }
-/// # let _ =
-/// App::new()
-///     .service(
-///         web::resource("/reports")
-///             // 403 for no, 503 for an error, which means "cannot tell"
-///             .wrap(
-///                 RequireUser::redirect_to("/login")
-///                     .when(|user: User| async move { has_paid(user.safe_id()).await }),
-///             )
-///             .to(|| async { "numbers" }),
-///     )
-///     .service(
-///         web::resource("/queue")
-///             // by the account that the admit hook loads
-///             .wrap(RequireUser::unauthorized().when_account(|member: &Member| member.moderator))
-///             .to(|| async { "posts" }),
-///     )
-/// # ;
-/// ```
-#[derive(Clone, Debug)]
-pub struct RequireUser {
-    login: Option<Arc<str>>,
-    check: Check,
+keylockr_login::__define_guard! {
+    /// A middleware that lets signed-in users pass and nobody else.
+    ///
+    /// `.wrap` it around a scope, a resource or a route, inside a
+    /// [`KeyLockrMiddleware`](crate::KeyLockrMiddleware). A store that does not answer is a 503, and a
+    /// missing middleware a 500; neither is ever a pass.
+    ///
+    /// ```
+    /// # use actix_web::{App, web};
+    /// # use keylockr_actix::{RequireUser, User};
+    /// # async fn has_paid(_: &str) -> Result<bool, std::io::Error> { Ok(true) }
+    /// # #[derive(Clone)] struct Member { moderator: bool }
+    /// # let _ =
+    /// App::new()
+    ///     .service(
+    ///         web::resource("/reports")
+    ///             // 403 for no, 503 for an error, which means "cannot tell"
+    ///             .wrap(
+    ///                 RequireUser::redirect_to("/login")
+    ///                     .when(|user: User| async move { has_paid(user.safe_id()).await }),
+    ///             )
+    ///             .to(|| async { "numbers" }),
+    ///     )
+    ///     .service(
+    ///         web::resource("/queue")
+    ///             // by the account that the admit hook loads
+    ///             .wrap(RequireUser::unauthorized().when_account(|member: &Member| member.moderator))
+    ///             .to(|| async { "posts" }),
+    ///     )
+    /// # ;
+    /// ```
 }
 
 impl RequireUser {
-    /// Sends people's browsers to the sign-in page at `login`, from where they come back to what
-    /// they asked for. Everything but a page (a GET that accepts `text/html`) gets a 401 that
-    /// names `login`.
-    #[must_use]
-    pub fn redirect_to(login: &str) -> Self {
-        Self {
-            login: Some(login.into()),
-            check: Check::default(),
-        }
-    }
-
-    /// Answers strangers with 401, pages too.
-    #[must_use]
-    pub fn unauthorized() -> Self {
-        Self {
-            login: None,
-            check: Check::default(),
-        }
-    }
-
     /// Of those who would pass, lets pass only the users of whom `predicate` says yes.
     ///
     /// It answers with a `bool`, or with a `Result<bool, E>` where it may be unable to tell.
@@ -85,7 +66,7 @@ impl RequireUser {
     {
         Self {
             login: self.login,
-            check: self.check.and_user(predicate),
+            check: check::and_user(&self.check, predicate),
         }
     }
 
@@ -99,7 +80,7 @@ impl RequireUser {
     {
         Self {
             login: self.login,
-            check: self.check.and_account(predicate),
+            check: check::and_account(&self.check, predicate),
         }
     }
 }
@@ -146,7 +127,7 @@ where
         Box::pin(async move {
             let response = match Handle::of(&request) {
                 Err(missing) => missing.response(),
-                Ok(handle) => match guard.check.decide(&handle).await {
+                Ok(handle) => match check::decide(&guard.check, &handle).await {
                     Ok(()) => {
                         return inner
                             .call(request)

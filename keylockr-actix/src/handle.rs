@@ -1,39 +1,30 @@
 //! What the middleware puts into every request, and the questions that it answers.
 
-use std::{any::Any, cell::Cell, fmt, rc::Rc, sync::Arc};
+use std::{cell::Cell, fmt, rc::Rc};
 
 use actix_web::{
     HttpMessage, HttpRequest,
     http::header::{ACCEPT, HeaderValue},
 };
-use keylockr_login::{Asker, KeyLockr, Refusal};
-use tokio::sync::OnceCell;
+use keylockr_login::{AnyAccount, Asker, KeyLockr, Refusal, Visit};
 
 use crate::{rejection::LayerMissing, session::ActixSession};
 
 /// The login service, the request's session, and who that session belongs to once somebody asked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Handle(Rc<Inner>);
 
 struct Inner {
-    keylockr: KeyLockr,
+    visit: Visit,
     session: ActixSession,
-    // Each is asked once a request, however many guards and extractors want to know.
-    user: OnceCell<Result<Option<keylockr_login::User>, Refusal>>,
-    account: OnceCell<Result<Option<AnyAccount>, Refusal>>,
     unheard: Cell<Option<Refusal>>,
 }
-
-/// The application's user, of whatever type.
-pub(crate) type AnyAccount = Arc<dyn Any + Send + Sync>;
 
 impl Handle {
     pub(crate) fn new(keylockr: KeyLockr, session: ActixSession) -> Self {
         Self(Rc::new(Inner {
-            keylockr,
+            visit: Visit::new(keylockr),
             session,
-            user: OnceCell::new(),
-            account: OnceCell::new(),
             unheard: Cell::new(None),
         }))
     }
@@ -48,7 +39,7 @@ impl Handle {
     }
 
     pub(crate) fn keylockr(&self) -> &KeyLockr {
-        &self.0.keylockr
+        self.0.visit.keylockr()
     }
 
     pub(crate) fn session(&self) -> &ActixSession {
@@ -57,25 +48,17 @@ impl Handle {
 
     /// Who is signed in.
     pub(crate) async fn user(&self) -> Result<Option<keylockr_login::User>, Refusal> {
-        let resolve = || self.0.keylockr.resolve(&self.0.session);
-        self.0.user.get_or_init(resolve).await.clone()
+        self.0.visit.user(Some(&self.0.session)).await
     }
 
     /// Whether somebody is signed in, if that was asked already.
     pub(crate) fn knows_user(&self) -> Option<bool> {
-        let user = self.0.user.get()?;
-        Some(matches!(user, Ok(Some(_))))
+        self.0.visit.knows_user()
     }
 
     /// The application's own user, as its admit hook loads it; `None` if nobody is signed in.
     pub(crate) async fn account(&self) -> Result<Option<AnyAccount>, Refusal> {
-        let load = || async {
-            match self.user().await? {
-                Some(user) => self.0.keylockr.account(&user).await,
-                None => Ok(None),
-            }
-        };
-        self.0.account.get_or_init(load).await.clone()
+        self.0.visit.account(Some(&self.0.session)).await
     }
 
     /// A refusal that nobody has answered with yet: `Option<User>` swallows every error.
@@ -95,7 +78,7 @@ impl Handle {
     pub(crate) fn asker(&self, request: &HttpRequest) -> Asker {
         let uri = request.uri();
         Asker::new(
-            self.0.keylockr.clone(),
+            self.keylockr().clone(),
             request.method().as_str(),
             request.headers().get(ACCEPT).map(HeaderValue::as_bytes),
             uri.path_and_query().map_or("/", |path| path.as_str()),
@@ -103,11 +86,9 @@ impl Handle {
     }
 }
 
-impl fmt::Debug for Inner {
+/// Without the session, whose id is a credential.
+impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inner")
-            .field("keylockr", &self.keylockr)
-            .field("user", &self.user.get())
-            .finish_non_exhaustive()
+        f.debug_tuple("Handle").field(&self.0.visit).finish()
     }
 }

@@ -44,6 +44,7 @@
 //! connections finds out about removed ones.
 
 mod account_type;
+mod adapter;
 mod admit;
 mod agent;
 mod answer;
@@ -56,6 +57,7 @@ mod binding;
 mod body;
 mod builder;
 mod checks;
+mod conditions;
 mod connections;
 mod cookies;
 mod events;
@@ -90,6 +92,7 @@ mod store;
 mod streams;
 mod user;
 mod verdict;
+mod visit;
 
 pub use keylockr_client::{Client, proto::login::VerifyPolicy};
 pub use keylockr_proto::{BoxSecret, Family, QrUri, Revision, ServerKeys, SignSecret, UnixTime};
@@ -102,6 +105,7 @@ pub use self::{
     attempt::AttemptRecord,
     binding::{AttemptId, BrowserHash},
     builder::KeyLockrBuilder,
+    conditions::{Conditions, judge_account},
     events::EventStream,
     key_policy::KeyPolicy,
     keylockr::{KeyLockr, Unready},
@@ -126,4 +130,5 @@ pub use self::{
     },
     user::User,
     verdict::Verdict,
+    visit::{AnyAccount, Visit},
 };

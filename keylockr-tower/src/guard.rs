@@ -18,63 +18,40 @@ use tower_service::Service;
 use crate::{
     answer,
     body::{Body, GuardBody},
-    check::{Check, Decision},
+    check::{self, Check, Decision},
     handle::Handle,
     rejection::LayerMissing,
     user::User,
 };
 
-/// A layer that lets signed-in users pass and nobody else.
-///
-/// It goes inside a [`KeyLockrLayer`](crate::KeyLockrLayer): in axum, `route_layer` guards the
-/// routes above it. A store that does not answer is a 503, and a missing layer a 500; neither is
-/// ever a pass.
-///
-/// ```
-/// # use axum::{Router, routing::get};
-/// # use keylockr_tower::{RequireUser, User};
-/// # async fn has_paid(_: &str) -> Result<bool, std::io::Error> { Ok(true) }
-/// # #[derive(Clone)] struct Member { moderator: bool }
-/// # let _: Router =
-/// Router::new()
-///     .route("/reports", get(|| async { "numbers" }))
-///     // 403 for no, 503 for an error, which means "cannot tell"
-///     .route_layer(
-///         RequireUser::redirect_to("/login")
-///             .when(|user: User| async move { has_paid(user.safe_id()).await }),
-///     )
-///     .route("/queue", get(|| async { "posts" }))
-///     // by the account that the admit hook loads
-///     .route_layer(RequireUser::unauthorized().when_account(|member: &Member| member.moderator))
-/// # ;
-/// ```
-#[derive(Clone, Debug)]
-pub struct RequireUser {
-    login: Option<Arc<str>>,
-    check: Check,
+keylockr_login::__define_guard! {
+    /// A layer that lets signed-in users pass and nobody else.
+    ///
+    /// It goes inside a [`KeyLockrLayer`](crate::KeyLockrLayer): in axum, `route_layer` guards the
+    /// routes above it. A store that does not answer is a 503, and a missing layer a 500; neither is
+    /// ever a pass.
+    ///
+    /// ```
+    /// # use axum::{Router, routing::get};
+    /// # use keylockr_tower::{RequireUser, User};
+    /// # async fn has_paid(_: &str) -> Result<bool, std::io::Error> { Ok(true) }
+    /// # #[derive(Clone)] struct Member { moderator: bool }
+    /// # let _: Router =
+    /// Router::new()
+    ///     .route("/reports", get(|| async { "numbers" }))
+    ///     // 403 for no, 503 for an error, which means "cannot tell"
+    ///     .route_layer(
+    ///         RequireUser::redirect_to("/login")
+    ///             .when(|user: User| async move { has_paid(user.safe_id()).await }),
+    ///     )
+    ///     .route("/queue", get(|| async { "posts" }))
+    ///     // by the account that the admit hook loads
+    ///     .route_layer(RequireUser::unauthorized().when_account(|member: &Member| member.moderator))
+    /// # ;
+    /// ```
 }
 
 impl RequireUser {
-    /// Sends people's browsers to the sign-in page at `login`, from where they come back to what
-    /// they asked for. Everything but a page (a GET that accepts `text/html`) gets a 401 that
-    /// names `login`.
-    #[must_use]
-    pub fn redirect_to(login: &str) -> Self {
-        Self {
-            login: Some(login.into()),
-            check: Check::default(),
-        }
-    }
-
-    /// Answers strangers with 401, pages too.
-    #[must_use]
-    pub fn unauthorized() -> Self {
-        Self {
-            login: None,
-            check: Check::default(),
-        }
-    }
-
     /// Of those who would pass, lets pass only the users of whom `predicate` says yes.
     ///
     /// It answers with a `bool`, or with a `Result<bool, E>` where it may be unable to tell.
@@ -86,7 +63,7 @@ impl RequireUser {
     {
         Self {
             login: self.login,
-            check: self.check.and_user(predicate),
+            check: check::and_user(&self.check, predicate),
         }
     }
 
@@ -100,7 +77,7 @@ impl RequireUser {
     {
         Self {
             login: self.login,
-            check: self.check.and_account(predicate),
+            check: check::and_account(&self.check, predicate),
         }
     }
 }
@@ -137,7 +114,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> GuardFuture<S, B> {
         let decision = match Handle::of(request.extensions()) {
-            Ok(handle) => self.guard.check.decide(handle.clone()),
+            Ok(handle) => check::decide(&self.guard.check, handle.clone()),
             Err(missing) => return GuardFuture::missing(missing),
         };
         // The service that was polled ready goes along; its fresh clone stays.

@@ -10,7 +10,7 @@ use keylockr_login::{HttpSession, SESSION_KEY, SessionRecord, SessionUnavailable
 use tower_sessions::{Session, session::Error};
 
 /// The session that the session layer put into the request.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct TowerSession(Session);
 
 impl TowerSession {

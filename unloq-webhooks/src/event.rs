@@ -1,0 +1,37 @@
+//! The events, and how each is read from its parameters: exact schemas (section 3).
+
+mod account;
+mod link;
+mod logout;
+mod other;
+
+pub use self::{
+    account::{Activate, Deactivate},
+    link::{Link, Unlink},
+    logout::Logout,
+    other::Other,
+};
+use crate::{fields::Fields, hook::Hook, id::UnloqId};
+
+/// What a hook delivers. The six events of this crate implement it, and nothing else can.
+pub trait Event: sealed::Read + Send + Sync + 'static {
+    /// The hook that delivers it.
+    const HOOK: Hook;
+
+    /// Whom it is about; `None` for [`Other`] alone.
+    fn user(&self) -> Option<UnloqId>;
+}
+
+pub(crate) mod sealed {
+    use super::Fields;
+
+    /// Reads an event from verified parameters, or names the field that is wrong.
+    pub trait Read: Sized {
+        #[doc(hidden)]
+        #[allow(
+            private_interfaces,
+            reason = "sealed: nobody else can call or implement it"
+        )]
+        fn read(fields: &mut Fields<'_>) -> Result<Self, &'static str>;
+    }
+}

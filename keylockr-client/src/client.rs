@@ -16,6 +16,7 @@ use crate::driver;
 use crate::entropy::OsEntropy;
 use crate::error::{Endpoint, Error};
 use crate::link::{self, LinkHandle};
+use crate::returned::ReturnedFrames;
 use crate::service::Service;
 use crate::transport::TransportErrorKind;
 
@@ -89,7 +90,23 @@ impl Client {
         watch: &mut (dyn FnMut(&Login, &Progress) + Send),
         cancel: &CancellationToken,
     ) -> LoginEnd {
-        Box::pin(self.login_inner(config, keys, watch, cancel)).await
+        let returned = ReturnedFrames::none();
+        self.login_with_return(config, keys, watch, returned, cancel)
+            .await
+    }
+
+    /// The same for a login whose same-device link leads back here: results that come back through
+    /// the browser are taken from `returned` as well (K 7.7). They are opened and judged as those
+    /// of the service are; whatever else somebody hands in costs the login a strike at most.
+    pub async fn login_with_return(
+        &self,
+        config: LoginConfig,
+        keys: Arc<ClientKeys>,
+        watch: &mut (dyn FnMut(&Login, &Progress) + Send),
+        returned: ReturnedFrames,
+        cancel: &CancellationToken,
+    ) -> LoginEnd {
+        Box::pin(self.login_inner(config, keys, watch, returned, cancel)).await
     }
 
     async fn login_inner(
@@ -97,6 +114,7 @@ impl Client {
         config: LoginConfig,
         keys: Arc<ClientKeys>,
         watch: &mut (dyn FnMut(&Login, &Progress) + Send),
+        returned: ReturnedFrames,
         cancel: &CancellationToken,
     ) -> LoginEnd {
         let answer_by = clock::monotonic() + self.service.config.timeouts.long;
@@ -106,7 +124,7 @@ impl Client {
             Err(error) => return LoginEnd::Failed(failure(&error)),
         };
         match Login::new(config, keys, server, self.now()) {
-            Ok(login) => self.drive(login, answer_by, watch, cancel).await,
+            Ok(login) => self.drive(login, answer_by, watch, returned, cancel).await,
             Err(error) => {
                 tracing::error!(name: "keylockr.login.config", %error, "the login cannot start");
                 LoginEnd::Failed(LoginFailure::HandshakeFailed)
@@ -128,7 +146,8 @@ impl Client {
             return Ok(LoginEnd::Cancelled);
         }
         let login = Login::resume(config, suspended, self.now()).map_err(Error::Resume)?;
-        Ok(Box::pin(self.drive(login, answer_by, watch, cancel)).await)
+        let returned = ReturnedFrames::none();
+        Ok(Box::pin(self.drive(login, answer_by, watch, returned, cancel)).await)
     }
 
     /// Keys and clock, within one call's time. `None`: cancelled meanwhile.
@@ -152,6 +171,7 @@ impl Client {
         login: Login,
         answer_by: Instant,
         watch: &mut (dyn FnMut(&Login, &Progress) + Send),
+        returned: ReturnedFrames,
         cancel: &CancellationToken,
     ) -> LoginEnd {
         driver::run(
@@ -159,6 +179,7 @@ impl Client {
             Box::new(login),
             answer_by,
             watch,
+            returned,
             cancel,
         )
         .await

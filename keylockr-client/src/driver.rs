@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::entropy::OsEntropy;
+use crate::returned::ReturnedFrames;
 use crate::service::Service;
 use crate::wire::{Event, Wire};
 
@@ -19,6 +20,7 @@ pub(crate) async fn run(
     mut login: Box<Login>,
     answer_by: Instant,
     watch: &mut (dyn FnMut(&Login, &Progress) + Send),
+    mut returned: ReturnedFrames,
     cancel: &CancellationToken,
 ) -> LoginEnd {
     let mut wire = Wire::new(Arc::clone(&service));
@@ -78,6 +80,10 @@ pub(crate) async fn run(
             }
             () = tick => {
                 login.handle_input(service.clock.now(), Input::Tick, &mut OsEntropy);
+                continue;
+            }
+            frame = returned.next() => {
+                login.handle_input(service.clock.now(), Input::Returned(&frame), &mut OsEntropy);
                 continue;
             }
             event = wire.next() => Some(event),

@@ -90,6 +90,7 @@ mod link;
 #[cfg(feature = "net")]
 mod net;
 mod replay;
+mod returned;
 mod service;
 mod transport;
 mod wire;
@@ -105,6 +106,7 @@ pub use link::{LinkEvents, LinkHandle, LinkStatus};
 #[cfg(feature = "net")]
 pub use net::NetTransport;
 pub use replay::{MemoryReplay, ReplayMemory};
+pub use returned::{FrameReturn, ReturnedFrames, return_channel};
 pub use tokio_util::sync::CancellationToken;
 pub use transport::{
     HttpRequest, HttpResponse, MAX_MESSAGE, Method, Socket, SocketError, SocketEvent, SocketTarget,

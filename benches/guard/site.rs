@@ -1,0 +1,60 @@
+//! The sites that are compared.
+
+use std::{io, net::SocketAddr};
+
+use keylockr_benches::Subject;
+use tokio::runtime::Runtime;
+
+/// The sites of one framework over one session store.
+pub(crate) struct Group {
+    pub(crate) title: &'static str,
+    /// The other login library.
+    pub(crate) peer: &'static str,
+    pub(crate) sites: Vec<Site>,
+}
+
+/// A page at `/`, and the cookie of somebody who is signed in there.
+pub(crate) struct Site {
+    pub(crate) kind: Kind,
+    pub(crate) cookie: String,
+    pub(crate) host: Box<dyn Host>,
+}
+
+/// What stands between a request and the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nothing.
+    Bare,
+    /// The session layer, and one `get` of a number.
+    Session,
+    /// The session layer with our session in it, and one `get` of our record.
+    Record,
+    /// Our layer and guard.
+    Guard,
+    /// Our layer and extractor.
+    Extractor,
+    /// The other login library of the framework.
+    Peer,
+}
+
+/// The two ways to run a site.
+pub(crate) trait Host {
+    /// To be called directly, under this cookie.
+    fn in_process<'a>(&self, runtime: &'a Runtime, cookie: &str) -> Box<dyn Subject + 'a>;
+
+    /// On loopback, by a thread that lives as long as the process.
+    fn serve(&self) -> io::Result<SocketAddr>;
+}
+
+impl Group {
+    pub(crate) fn name(&self, kind: Kind) -> &'static str {
+        match kind {
+            Kind::Bare => "bare",
+            Kind::Session => "session, one get of a number",
+            Kind::Record => "session, one get of our record",
+            Kind::Guard => "KeyLockr, layer and guard",
+            Kind::Extractor => "KeyLockr, extractor",
+            Kind::Peer => self.peer,
+        }
+    }
+}

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     binding::{AttemptId, BrowserHash},
-    limits::{TIME_TO_FINISH, TMP_ID_LIFE},
+    limits::{TIME_TO_FINISH, TMP_ID_LIFE, WRONG_PROOFS},
     moment::Moment,
     return_to::ReturnTo,
+    returning::{ReturnedFrame, Returning},
     sealed::{Owner, Sealed},
 };
 
@@ -36,6 +37,15 @@ pub struct AttemptRecord {
     pub(crate) approved: Option<Sealed>,
     /// Who runs it.
     pub(crate) lease: Option<Lease>,
+    /// The way back for a phone on the same device, where its dialect knows one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) returning: Option<Returning>,
+    /// The key and the challenge of a browser that holds its keys itself. Nothing runs then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) held_key: Option<Sealed>,
+    /// Proofs of that browser which did not hold.
+    #[serde(default)]
+    pub(crate) wrong_proofs: u8,
 }
 
 /// Where an attempt stands.
@@ -149,6 +159,9 @@ impl AttemptRecord {
             running: None,
             approved: None,
             lease: None,
+            returning: None,
+            held_key: None,
+            wrong_proofs: 0,
         }
     }
 
@@ -204,7 +217,8 @@ impl AttemptRecord {
             self.phase,
             Phase::Waiting | Phase::Connected | Phase::Authorized
         );
-        runs && self.lease.as_ref().is_none_or(|lease| lease.until <= now)
+        runs && self.held_key.is_none()
+            && self.lease.as_ref().is_none_or(|lease| lease.until <= now)
     }
 
     /// Ends the attempt if its time is over; says whether that changed it.
@@ -230,6 +244,14 @@ impl AttemptRecord {
             }
         }
         changes
+    }
+
+    /// A frame came back through the browser; says whether anybody may be waiting for it.
+    pub(crate) fn arrive(&mut self, frame: ReturnedFrame, now: Moment) -> bool {
+        self.expire(now);
+        let running = self.is_live() && self.phase != Phase::Done;
+        let returning = self.returning.as_mut().filter(|_| running);
+        returning.is_some_and(|returning| returning.arrive(frame))
     }
 
     /// Somebody approved, and the approval is checked: the browser may finish.
@@ -261,6 +283,29 @@ impl AttemptRecord {
                 approved.ok_or(NotClaimed::Ended)
             }
         }
+    }
+
+    /// The same for a browser that holds its keys itself, whose claim has been proved and confirmed.
+    pub(crate) fn claim_proved(&mut self, now: Moment) -> Result<(), NotClaimed> {
+        self.expire(now);
+        if !self.is_live() || self.held_key.is_none() {
+            return Err(NotClaimed::Ended);
+        }
+        self.leave(Phase::Used);
+        Ok(())
+    }
+
+    /// A proof did not hold. Says whether the attempt was live; the last one allowed ends it.
+    pub(crate) fn count_wrong_proof(&mut self, now: Moment) -> bool {
+        self.expire(now);
+        let live = self.is_live();
+        if live {
+            self.wrong_proofs = self.wrong_proofs.saturating_add(1);
+            if self.wrong_proofs >= WRONG_PROOFS {
+                self.leave(Phase::Ended(End::Failed(Failure::NotVerified)));
+            }
+        }
+        live
     }
 
     /// Ends the attempt, unless it is used or over.
@@ -295,6 +340,11 @@ impl AttemptRecord {
         self.running = None;
         self.approved = None;
         self.lease = None;
+        self.held_key = None;
+        if let Some(returning) = &mut self.returning {
+            // The id stays: whoever comes back is shown how the attempt ended.
+            returning.close();
+        }
     }
 }
 

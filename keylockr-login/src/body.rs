@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     refusal::Refusal,
@@ -18,11 +18,27 @@ pub(crate) struct Posted {
     pub(crate) attempt: Option<String>,
 }
 
-/// The members that mean something; identities, if any were posted, are not among them (A6).
+/// The members of a body that mean something to a route; whatever else was posted is ignored.
+pub(crate) trait Members: Default + DeserializeOwned {
+    /// The member of this name, in a form.
+    fn member(&mut self, name: &str) -> Option<&mut Option<String>>;
+}
+
+/// What most routes read. Identities, if any were posted, are not among it (A6).
 #[derive(Default, Deserialize)]
-struct Members {
+struct Plain {
     next: Option<String>,
     attempt: Option<String>,
+}
+
+impl Members for Plain {
+    fn member(&mut self, name: &str) -> Option<&mut Option<String>> {
+        match name {
+            "next" => Some(&mut self.next),
+            "attempt" => Some(&mut self.attempt),
+            _ => None,
+        }
+    }
 }
 
 /// Whether the request says of itself that it is a form.
@@ -33,6 +49,16 @@ pub(crate) fn is_form(head: &Head) -> bool {
 }
 
 pub(crate) fn read(request: &Request) -> Result<Posted, Refusal> {
+    let (form, Plain { next, attempt }) = members(request)?;
+    Ok(Posted {
+        form,
+        next,
+        attempt,
+    })
+}
+
+/// The members that a route reads, and whether they came as a form.
+pub(crate) fn members<M: Members>(request: &Request) -> Result<(bool, M), Refusal> {
     let body = match &request.body {
         Ok(body) if body.len() > MAX_BODY => return Err(Refusal::TooLarge),
         Ok(body) => body,
@@ -41,11 +67,11 @@ pub(crate) fn read(request: &Request) -> Result<Posted, Refusal> {
         Err(BodyError::TimedOut) => return Err(Refusal::BodyTimedOut),
     };
     let head = &request.head;
-    let (form, members) = if !head.has("content-type") {
+    Ok(if !head.has("content-type") {
         if !body.is_empty() {
             return Err(Refusal::WrongType);
         }
-        (false, Members::default())
+        (false, M::default())
     } else if is_form(head) {
         (true, read_form(body).ok_or(Refusal::Malformed)?)
     } else if head
@@ -55,11 +81,6 @@ pub(crate) fn read(request: &Request) -> Result<Posted, Refusal> {
         (false, read_json(body).ok_or(Refusal::Malformed)?)
     } else {
         return Err(Refusal::WrongType);
-    };
-    Ok(Posted {
-        form,
-        next: members.next,
-        attempt: members.attempt,
     })
 }
 
@@ -67,9 +88,9 @@ fn media_type(value: &str) -> &str {
     value.split(';').next().unwrap_or_default().trim()
 }
 
-fn read_json(body: &[u8]) -> Option<Members> {
+fn read_json<M: Members>(body: &[u8]) -> Option<M> {
     if body.is_empty() {
-        return Some(Members::default());
+        return Some(M::default());
     }
     // An array would be read as a struct's members in order.
     if body.trim_ascii_start().first() != Some(&b'{') {
@@ -78,14 +99,12 @@ fn read_json(body: &[u8]) -> Option<Members> {
     serde_json::from_slice(body).ok()
 }
 
-fn read_form(body: &[u8]) -> Option<Members> {
-    let mut members = Members::default();
+fn read_form<M: Members>(body: &[u8]) -> Option<M> {
+    let mut members = M::default();
     for (name, value) in pairs(std::str::from_utf8(body).ok()?) {
         let (name, value) = (name?, value?);
-        let member = match &*name {
-            "next" => &mut members.next,
-            "attempt" => &mut members.attempt,
-            _ => continue,
+        let Some(member) = members.member(&name) else {
+            continue;
         };
         if member.replace(value.into_owned()).is_some() {
             return None;
@@ -103,6 +122,11 @@ pub(crate) fn query<'a>(head: &'a Head, name: &str) -> Option<Cow<'a, str>> {
         None => value,
         Some(_) => None,
     }
+}
+
+/// Whether the query has a parameter of this name, in whatever state.
+pub(crate) fn has_query(head: &Head, name: &str) -> bool {
+    pairs(head.query()).any(|(candidate, _)| candidate.as_deref() == Some(name))
 }
 
 type Pair<'a> = (Option<Cow<'a, str>>, Option<Cow<'a, str>>);

@@ -38,6 +38,7 @@ use crate::{
     starting::process_name,
     store::{AttemptStore, Attempts, Gate, MemoryAttempts, MemoryRevocations, RevocationStore},
     streams::Streams,
+    turns::Turns,
 };
 
 /// An application's own answers for refusals.
@@ -383,6 +384,7 @@ impl KeyLockrBuilder {
             polls: Limiter::new(limits.polls_a_second, second, limits.attempts),
             limits,
             streams: Streams::default(),
+            proofs: Turns::default(),
             handovers: Mutex::default(),
             connections: Connections::default(),
             checks: Checks::default(),

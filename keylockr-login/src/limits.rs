@@ -17,6 +17,10 @@ pub struct Limits {
 pub(crate) const TMP_ID_LIFE: Duration = Duration::from_secs(600);
 /// An approved attempt can be finished for at least this long.
 pub(crate) const TIME_TO_FINISH: Duration = Duration::from_secs(60);
+/// After so many wrong proofs an attempt of a browser that holds its keys is over.
+pub(crate) const WRONG_PROOFS: u8 = 3;
+/// How long a proof waits for another one of the same attempt; KeyLockr has 15 s for its answer.
+pub(crate) const TURN_WAIT: Duration = Duration::from_secs(20);
 /// How long `POST start` waits for the handshake; an answer within 15 s is promised.
 pub(crate) const START_WAIT: Duration = Duration::from_secs(14);
 /// How long the page and the code wait until the code may be shown.

@@ -33,6 +33,9 @@ pub struct SessionRecord {
 pub enum SignInMethod {
     /// By scanning a code; the server held the keys (K 7.1, topology B1).
     Code,
+    /// By scanning a code that the browser drew itself: it holds the keys and has proved that (K
+    /// 7.1, topology A). There is no connection of ours to such a person's vault.
+    BrowserKeys,
 }
 
 impl SessionRecord {
@@ -129,6 +132,10 @@ pub(crate) mod tests {
         assert_eq!(stored, expected);
         let back: SessionRecord = serde_json::from_value(stored).unwrap();
         assert_eq!(back, record(Moment::from_millis(5)));
+        let method = serde_json::to_value(SignInMethod::BrowserKeys).unwrap();
+        assert_eq!(method, "browser_keys");
+        let method = serde_json::to_value(SignInMethod::BrowserKeys).unwrap();
+        assert_eq!(method, "browser_keys");
     }
 
     #[test]

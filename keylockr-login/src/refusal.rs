@@ -10,6 +10,8 @@ use crate::{answer::Answer, return_to::ReturnTo};
 pub enum Refusal {
     /// Nobody is signed in: 401, or for a page 303 to the sign-in page.
     SignedOut,
+    /// A browser's proof does not hold, or KeyLockr does not confirm what it claims: 401.
+    WrongProof,
     /// Somebody is signed in, and may not: 403.
     Forbidden,
     /// A POST that is not provably from our own pages: 403.
@@ -39,6 +41,8 @@ pub enum Refusal {
     WrongType,
     /// The body cannot be read: 400.
     Malformed,
+    /// KeyLockr could not be asked whether a browser's claim holds: 502. Asking again may help.
+    NotAsked,
     /// Too many requests from one address, or for one attempt: 429.
     TooMany {
         /// Seconds until it is worth trying again.
@@ -66,6 +70,7 @@ impl Refusal {
     /// One of each, for tests and documentation of an application's own answers.
     pub const ALL: &'static [Self] = &[
         Self::SignedOut,
+        Self::WrongProof,
         Self::Forbidden,
         Self::CrossOrigin,
         Self::ForeignAttempt,
@@ -79,6 +84,7 @@ impl Refusal {
         Self::TooLarge,
         Self::WrongType,
         Self::Malformed,
+        Self::NotAsked,
         Self::TooMany { retry_after: 6 },
         Self::Full { retry_after: 10 },
         Self::ServiceUnavailable { retry_after: 5 },
@@ -120,6 +126,11 @@ impl Refusal {
     const fn row(&self) -> (u16, &'static str, &'static str) {
         match self {
             Self::SignedOut => (401, "signed_out", "Sign in first."),
+            Self::WrongProof => (
+                401,
+                "wrong_proof",
+                "The approval could not be confirmed. Nothing was changed.",
+            ),
             Self::Forbidden => (403, "forbidden", "You may not do this."),
             Self::CrossOrigin => (
                 403,
@@ -149,6 +160,11 @@ impl Refusal {
             Self::TooLarge => (413, "too_large", "The request is too large."),
             Self::WrongType => (415, "wrong_type", "Send JSON or a form."),
             Self::Malformed => (400, "malformed", "The request cannot be read."),
+            Self::NotAsked => (
+                502,
+                "not_asked",
+                "KeyLockr could not be asked right now. Nothing was changed.",
+            ),
             Self::TooMany { .. } => (429, "too_many", "Too many requests. Wait a moment."),
             Self::Full { .. } => (
                 503,

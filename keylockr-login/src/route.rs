@@ -20,6 +20,10 @@ pub enum Route {
     Cancel,
     /// `POST M/logout`: ends the session.
     Logout,
+    /// `POST M/challenge`: begins an attempt for a browser that holds its own keys.
+    Challenge,
+    /// `POST M/verify`: a session for such a browser, for its proof.
+    Verify,
     /// `GET M/page.js`: the page's script.
     Script,
     /// `GET M/page.css`: the page's style.
@@ -51,6 +55,8 @@ impl Route {
         Self::Finish,
         Self::Cancel,
         Self::Logout,
+        Self::Challenge,
+        Self::Verify,
         Self::Script,
         Self::Style,
     ];
@@ -67,6 +73,8 @@ impl Route {
             Self::Finish => "/finish",
             Self::Cancel => "/cancel",
             Self::Logout => "/logout",
+            Self::Challenge => "/challenge",
+            Self::Verify => "/verify",
             Self::Script => "/page.js",
             Self::Style => "/page.css",
         }
@@ -96,7 +104,12 @@ impl Route {
     pub(crate) const fn changes_something(self) -> bool {
         matches!(
             self,
-            Self::Start | Self::Finish | Self::Cancel | Self::Logout
+            Self::Start
+                | Self::Finish
+                | Self::Cancel
+                | Self::Logout
+                | Self::Challenge
+                | Self::Verify
         )
     }
 

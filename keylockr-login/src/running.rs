@@ -3,8 +3,9 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use keylockr_client::{
-    CancellationToken,
+    CancellationToken, FrameReturn,
     proto::login::{Authorized, Login, LoginConfig, LoginEnd, LoginFailure, Progress},
+    return_channel,
 };
 use keylockr_proto::{ClientKeys, QrUri};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ use crate::{
     connections::Handover,
     moment::Moment,
     principal::Principal,
+    returning::Returning,
     sealed::{Purpose, Sealed},
     shared::Shared,
     store::{Change, StoreUnavailable},
@@ -58,13 +60,14 @@ impl Shared {
                 self.client.now()
             })));
         };
-        let login = self
-            .client
-            .login(config, Arc::clone(&keys), &mut show, &cancel);
+        let (returns, returned) = return_channel();
+        let login =
+            self.client
+                .login_with_return(config, Arc::clone(&keys), &mut show, returned, &cancel);
         let end = tokio::select! {
             biased;
             end = login => end,
-            () = self.follow(&id, latest, &cancel) => return,
+            () = self.follow(&id, latest, &returns, &cancel) => return,
         };
         match end {
             LoginEnd::Done(authorized) => self.approved(&id, &authorized, keys).await,
@@ -93,12 +96,14 @@ impl Shared {
         }
     }
 
-    /// Writes what the driver shows, keeps the lease up, and cancels the driver when the attempt was
-    /// ended by somebody else. Never ends by itself.
+    /// Writes what the driver shows, hands it what a phone on the same device brought along, keeps
+    /// the lease up, and cancels the driver when the attempt was ended by somebody else. Never ends
+    /// by itself.
     async fn follow(
         &self,
         id: &AttemptId,
         mut latest: watch::Receiver<Option<Shown>>,
+        returns: &FrameReturn,
         cancel: &CancellationToken,
     ) {
         let mut version = 0;
@@ -122,6 +127,14 @@ impl Shared {
                             // A failure is tried again in time: the lease has two thirds left.
                             let _ = self.renew_lease(id).await;
                         }
+                        let returning = record.returning.as_ref();
+                        if returning.is_some_and(Returning::has_arrived)
+                            && self.pass_on_return(id, returns).await.is_err()
+                        {
+                            // Looked at again; the service repeats its result in any case.
+                            tokio::time::sleep(RETRY).await;
+                            continue;
+                        }
                         version = record.version;
                     }
                     Ok(_) => {
@@ -132,6 +145,35 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// Takes the frame that came back out of the record, which only one can, and gives it to the
+    /// driver.
+    async fn pass_on_return(
+        &self,
+        id: &AttemptId,
+        returns: &FrameReturn,
+    ) -> Result<(), StoreUnavailable> {
+        let frame = self
+            .attempts
+            .change(id, |record| {
+                let returning = record.returning.as_mut();
+                match returning.and_then(Returning::take) {
+                    Some(frame) => Change::Store(Some(frame)),
+                    None => Change::Keep(None),
+                }
+            })
+            .await?;
+        if let Some(frame) = frame.flatten().and_then(|frame| frame.bytes()) {
+            let taken = returns.hand_in(frame);
+            tracing::debug!(
+                name: "keylockr.attempt.returned",
+                attempt = %id,
+                taken,
+                "a result came back through the browser"
+            );
+        }
+        Ok(())
     }
 
     fn is_mine(&self, record: &AttemptRecord) -> bool {

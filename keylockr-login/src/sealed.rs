@@ -92,6 +92,8 @@ pub(crate) enum Purpose {
     Running,
     /// Who approved.
     Approved,
+    /// The key that a browser holds itself, and its challenge.
+    HeldKey,
 }
 
 impl Purpose {
@@ -99,6 +101,7 @@ impl Purpose {
         match self {
             Self::Running => b"running\n",
             Self::Approved => b"approved\n",
+            Self::HeldKey => b"held key\n",
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::{
     sealed::SealKeys,
     store::{Attempts, Gate},
     streams::Streams,
+    turns::Turns,
 };
 
 /// Names the place of an address for the phone.
@@ -70,6 +71,7 @@ pub(crate) struct Shared {
     pub(crate) starts: Limiter<Household>,
     pub(crate) polls: Limiter<AttemptId>,
     pub(crate) streams: Streams,
+    pub(crate) proofs: Turns,
     pub(crate) handovers: Mutex<HashMap<AttemptId, Handover>>,
     pub(crate) connections: Connections,
     pub(crate) checks: Checks,

@@ -3,18 +3,20 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use keylockr_client::proto::login::LoginConfig;
-use keylockr_proto::DisplayName;
+use keylockr_proto::{DisplayName, Family, SignPublic};
 
 use crate::{
     agent,
     attempt::{AttemptRecord, End, Lease, Phase},
-    binding::{AttemptId, BrowserHash, BrowserSecret, hex, random},
+    binding::{AttemptId, BrowserHash, BrowserSecret, NoEntropy, hex, random},
     cookies,
+    held_key::HeldKey,
     moment::Moment,
     proxies::client_address,
     refusal::Refusal,
     request::Head,
     return_to::ReturnTo,
+    returning::Returning,
     running::LEASE,
     shared::Shared,
     store::{Change, Inserted, StoreUnavailable},
@@ -34,6 +36,50 @@ impl Shared {
         head: &Head,
         next: &ReturnTo,
     ) -> Result<Begun, Refusal> {
+        let keys = self.keys.keys(&self.client).map_err(|_| no_entropy())?;
+        let begun = self
+            .insert(head, next, |record, now| {
+                record.lease = Some(Lease {
+                    owner: self.process.clone(),
+                    token: 1,
+                    until: now.after(LEASE),
+                });
+                // No other dialect knows a way back (K 10).
+                if self.service.family() == Family::AppData {
+                    record.returning = Some(Returning::new()?);
+                }
+                Ok(())
+            })
+            .await?;
+        let config = self.login_config(head, begun.record.started_from);
+        let (shared, id) = (Arc::clone(self), begun.record.id.clone());
+        self.tasks.spawn(Box::pin(shared.run(id, config, keys)));
+        Ok(begun)
+    }
+
+    /// Begins an attempt for a browser that holds the key of `sign` itself, and makes the challenge
+    /// that it has to sign (K 7.8). It counts as any other; nothing runs for it here.
+    pub(crate) async fn begin_with_key(
+        &self,
+        head: &Head,
+        next: &ReturnTo,
+        sign: SignPublic,
+    ) -> Result<(Begun, HeldKey), Refusal> {
+        let challenge = random().map_err(|_| no_entropy())?;
+        let held = HeldKey { sign, challenge };
+        let begun = self
+            .insert(head, next, |record, _| held.put_into(record, &self.seal))
+            .await?;
+        Ok((begun, held))
+    }
+
+    /// Adds an attempt, completed by `complete`, within all limits.
+    async fn insert(
+        &self,
+        head: &Head,
+        next: &ReturnTo,
+        complete: impl FnOnce(&mut AttemptRecord, Moment) -> Result<(), NoEntropy> + Send,
+    ) -> Result<Begun, Refusal> {
         if self.stop.is_cancelled() {
             return Err(Refusal::ServiceUnavailable { retry_after: 10 });
         }
@@ -41,14 +87,9 @@ impl Shared {
         let address = client_address(head, &self.proxies);
         self.limit_starts(address, now)?;
         let (browser, cookie) = self.browser_for_start(head, now).await?;
-        let keys = self.keys.keys(&self.client).map_err(|_| no_entropy())?;
         let id = AttemptId::random().map_err(|_| no_entropy())?;
         let mut record = AttemptRecord::new(id, browser, now, self.attempt_life, next, address);
-        record.lease = Some(Lease {
-            owner: self.process.clone(),
-            token: 1,
-            until: now.after(LEASE),
-        });
+        complete(&mut record, now).map_err(|_| no_entropy())?;
         let inserted = self
             .attempts
             .insert(record.clone(), self.limits.attempts, now)
@@ -62,9 +103,6 @@ impl Shared {
             .await
             .map_err(|_| Refusal::StoreUnavailable)?;
         tracing::info!(name: "keylockr.attempt.started", attempt = %record.id, "started");
-        let config = self.login_config(head, address);
-        let (shared, id) = (Arc::clone(self), record.id.clone());
-        self.tasks.spawn(Box::pin(shared.run(id, config, keys)));
         Ok(Begun { record, cookie })
     }
 

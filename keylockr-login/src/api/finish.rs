@@ -10,6 +10,7 @@ use crate::{
     answer::Answer,
     attempt::{AttemptRecord, End, Failure, NotClaimed, Phase},
     binding::{hex, random},
+    connections::Handover,
     limits::HOOK_WAIT,
     moment::Moment,
     principal::Principal,
@@ -24,6 +25,16 @@ use crate::{
     store::Change,
 };
 
+/// An attempt that is used from here on, and what comes of it.
+pub(super) struct Claimed {
+    /// Who approved, if that can be read.
+    pub(super) approved: Option<Approved>,
+    pub(super) method: SignInMethod,
+    pub(super) handover: Option<Handover>,
+    /// Who was signed in until now.
+    pub(super) before: Option<SessionRecord>,
+}
+
 impl Call<'_> {
     pub(super) async fn finish<S: HttpSession>(
         &self,
@@ -36,9 +47,18 @@ impl Call<'_> {
             .await?
             .ok_or(Refusal::ForeignAttempt)?;
         let outcome = self.sign_in(&record, session).await;
+        self.signed_in(posted.form, &record, outcome)
+    }
+
+    /// The answer to whoever asked for a session.
+    pub(super) fn signed_in(
+        &self,
+        form: bool,
+        record: &AttemptRecord,
+        outcome: Result<SessionRecord, Refusal>,
+    ) -> Result<Answer, Refusal> {
         match outcome {
-            Ok(user) if posted.form => {
-                drop(user);
+            Ok(_) if form => {
                 let next = ReturnTo::parse(&record.next);
                 Ok(Answer::see_other(next.as_str()).private())
             }
@@ -50,7 +70,7 @@ impl Call<'_> {
                 Ok(Answer::json(200, &answer).private())
             }
             // The page shows how the attempt ended.
-            Err(Refusal::NotAdmitted) if posted.form => Ok(self.page_of(Some(&record.id))),
+            Err(Refusal::NotAdmitted) if form => Ok(self.page_of(Some(&record.id))),
             Err(refusal) => Err(refusal),
         }
     }
@@ -70,8 +90,30 @@ impl Call<'_> {
         let before = self.shared.read_session(session).await?;
         // Taken first: after the claim the attempt's own task lets go of it.
         let handover = self.shared.handovers().get(&record.id).cloned();
-        let approved = self.claim(record).await?;
-        let result = self.begin_session(record, approved, session).await;
+        let sealed = self.claim(record).await?;
+        let claimed = Claimed {
+            approved: self.shared.open_approved(record, &sealed),
+            method: SignInMethod::Code,
+            handover,
+            before,
+        };
+        self.session_for(record, claimed, session).await
+    }
+
+    /// From a claimed attempt to its session; or the attempt says why there is none.
+    pub(super) async fn session_for<S: HttpSession>(
+        &self,
+        record: &AttemptRecord,
+        claimed: Claimed,
+        session: &S,
+    ) -> Result<SessionRecord, Refusal> {
+        let Claimed {
+            approved,
+            method,
+            handover,
+            before,
+        } = claimed;
+        let result = self.begin_session(record, approved, method, session).await;
         let user = match result {
             Ok(user) => user,
             Err((failure, refusal)) => {
@@ -112,13 +154,12 @@ impl Call<'_> {
     async fn begin_session<S: HttpSession>(
         &self,
         record: &AttemptRecord,
-        sealed: Sealed,
+        approved: Option<Approved>,
+        method: SignInMethod,
         session: &S,
     ) -> Result<SessionRecord, (Failure, Refusal)> {
         let shared = self.shared;
-        let Approved { principal, at } = shared
-            .open_approved(record, &sealed)
-            .ok_or((Failure::Site, Refusal::AttemptEnded))?;
+        let Approved { principal, at } = approved.ok_or((Failure::Site, Refusal::AttemptEnded))?;
         self.admit(record, &principal).await?;
         let now = shared.now();
         let handle = random::<16>().map_err(|_| (Failure::Site, Refusal::CannotTell))?;
@@ -129,7 +170,7 @@ impl Call<'_> {
             app_id: principal.app_id,
             sign_pk: principal.sign_pk,
             handle: hex(&handle),
-            method: SignInMethod::Code,
+            method,
             signed_in_at: now,
             seen_at: now,
             checked_at: at,

@@ -1,10 +1,13 @@
 //! What each login route answers.
 
+mod came_back;
+mod challenge;
 mod finish;
 mod leave;
 mod live;
 mod page;
 mod start;
+mod verify;
 
 use std::sync::Arc;
 
@@ -13,7 +16,7 @@ use crate::{
     attempt::AttemptRecord,
     binding::{AttemptId, BrowserHash},
     body,
-    body::Posted,
+    body::{Members, Posted},
     cookies,
     keylockr::KeyLockr,
     refusal::Refusal,
@@ -55,6 +58,8 @@ pub(crate) async fn answer<S: HttpSession>(
         Route::Finish => call.finish(request, session).await,
         Route::Cancel => call.cancel(request).await,
         Route::Logout => call.logout(request, session).await,
+        Route::Challenge => call.challenge(request).await,
+        Route::Verify => call.verify(request, session).await,
     };
     answer.unwrap_or_else(|refusal| call.refuse(refusal))
 }
@@ -72,6 +77,12 @@ impl Call<'_> {
     fn posted(&self, request: &Request) -> Result<Posted, Refusal> {
         self.same_origin()?;
         body::read(request)
+    }
+
+    /// The same with members of the route's own; whether it is a form comes first.
+    fn posted_members<M: Members>(&self, request: &Request) -> Result<(bool, M), Refusal> {
+        self.same_origin()?;
+        body::members(request)
     }
 
     fn same_origin(&self) -> Result<(), Refusal> {
@@ -115,20 +126,26 @@ impl Call<'_> {
     /// The attempt that the request is about, if it is this browser's: the one it names, or the
     /// newest. An unknown and a foreign one are both nothing, and take the same way here.
     async fn attempt(&self, named: Option<&str>) -> Result<Option<AttemptRecord>, Refusal> {
-        let now = self.shared.now();
         let browser = self.browser();
         let query = body::query(self.head, "attempt");
         let Some(named) = query.as_deref().or(named) else {
             let Some(browser) = browser else {
                 return Ok(None);
             };
+            let now = self.shared.now();
             let attempts = self.shared.attempts.of_browser(&browser, now).await?;
             return Ok(attempts.into_iter().next_back());
         };
-        let Some(id) = AttemptId::parse(named) else {
-            return Ok(None);
-        };
-        let record = self.shared.attempts.load(&id, now).await?;
+        match AttemptId::parse(named) {
+            Some(id) => self.own(&id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// This attempt, if it is this browser's.
+    async fn own(&self, id: &AttemptId) -> Result<Option<AttemptRecord>, Refusal> {
+        let record = self.shared.attempts.load(id, self.shared.now()).await?;
+        let browser = self.browser();
         Ok(record.filter(|record| browser.is_some_and(|browser| browser == record.browser)))
     }
 
@@ -142,16 +159,25 @@ impl Call<'_> {
 
     /// Where a page without script goes on.
     fn page_of(&self, attempt: Option<&AttemptId>) -> Answer {
-        let page = if self.mount.is_empty() {
-            "/"
-        } else {
-            &self.mount
-        };
+        let page = self.page_path();
         let location = match attempt {
             Some(attempt) => format!("{page}?attempt={attempt}"),
             None => page.to_owned(),
         };
         Answer::see_other(location).private()
+    }
+
+    /// The same where no attempt is meant, and none is to be started by looking.
+    fn page_of_no_attempt(&self) -> Answer {
+        Answer::see_other(format!("{}?attempt=", self.page_path())).private()
+    }
+
+    fn page_path(&self) -> &str {
+        if self.mount.is_empty() {
+            "/"
+        } else {
+            &self.mount
+        }
     }
 }
 

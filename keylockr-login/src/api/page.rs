@@ -17,10 +17,13 @@ use crate::{
 
 impl Call<'_> {
     pub(super) async fn page<S: HttpSession>(&self, session: &S) -> Result<Answer, Refusal> {
+        if let Some(answer) = self.came_back().await? {
+            return Ok(answer);
+        }
         let next = body::query(self.head, "next").map(|next| ReturnTo::parse(&next));
         let named = body::query(self.head, "attempt").is_some();
         let own = if named {
-            self.attempt(None).await?
+            self.attempt(None).await?.filter(has_page)
         } else {
             None
         };
@@ -70,7 +73,9 @@ impl Call<'_> {
     ) -> Result<Option<AttemptRecord>, Refusal> {
         Ok(self
             .shared
-            .wait_until(record, PAGE_WAIT, |record| record.phase != Phase::Waiting)
+            .wait_until(record, PAGE_WAIT, |record| {
+                record.phase != Phase::Waiting || !has_page(record)
+            })
             .await?)
     }
 
@@ -140,6 +145,12 @@ impl Call<'_> {
         view.qr_uri = code
             .filter(|_| matches!(status.word, "waiting" | "connected"))
             .map(|code| code.0.as_str());
+        let link = code
+            .zip(record.and_then(|record| record.returning.as_ref()))
+            .and_then(|(code, returning)| {
+                returning.link(&code.0, &format!("{origin}{}", self.page_path()))
+            });
+        view.link = link.as_deref().filter(|_| view.qr_uri.is_some());
         view.expires_in = status.expires_in;
         view.life = shared.attempt_life.as_secs();
         view.next = next.as_str();
@@ -196,6 +207,11 @@ impl Call<'_> {
             .header("x-content-type-options", "nosniff")
             .header("referrer-policy", "no-referrer")
     }
+}
+
+/// Whether the sign-in page is about it: a browser that holds its keys has a page of its own.
+fn has_page(record: &AttemptRecord) -> bool {
+    record.held_key.is_none()
 }
 
 #[cfg(feature = "qr")]

@@ -94,9 +94,8 @@ impl Slots<'_> {
         let (view, state) = (self.view, self.state);
         // The code is drawn in the one state that has it, whatever the caller hands over.
         let svg = view.qr_svg.filter(|_| state.code);
-        let uri = view
-            .qr_uri
-            .filter(|_| state.live && is_keylockr(view.qr_uri));
+        let uri = view.link.or(view.qr_uri);
+        let uri = uri.filter(|_| state.live && is_keylockr(uri));
         let code = view.error_code.map(foreign_text).unwrap_or_default();
         match name {
             "status" => out.push_str(state.key.split(':').next().unwrap_or_default()),

@@ -28,7 +28,8 @@
 
   let attempt = data.attempt;
   let next = local(data.next);
-  let uri = data.uri;
+  let uri = data.uri; // the link for this device, with its way back where there is one
+  let linked = Boolean(uri); // it is the page's own, not just the code's text
   let life = Number(data.life) || 180;
   let deadline = performance.now() + Number(data.expires) * 1000;
   let key = "";
@@ -92,6 +93,7 @@
     toggle("code", false);
     part("open")?.removeAttribute("href");
     uri = "";
+    linked = false;
   }
 
   /** Brings the card into a state of the table. */
@@ -272,6 +274,24 @@
     }
     toggle("code", true);
     show("connected");
+    link();
+  }
+
+  /** The way back is in the page only: an attempt begun here takes its link from there. */
+  async function link() {
+    if (linked) return;
+    linked = true;
+    const mine = attempt;
+    try {
+      const answer = await fetch(address(), { credentials: "same-origin", cache: "no-store" });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.getElementById("kl")?.dataset;
+      if (mine !== attempt || fresh?.attempt !== mine || !/^keylockr:/.test(fresh.uri)) return;
+      uri = fresh.uri;
+      if (part("open")?.hasAttribute("href")) part("open").href = uri;
+    } catch {
+      // The code's own text does as well; who follows it comes back by hand.
+    }
   }
 
   /** Fetches the code; says whether it may be shown, with the link that belongs to it. */

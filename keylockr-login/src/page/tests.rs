@@ -64,6 +64,7 @@ fn view<'a>(status: &'a str, error_code: Option<&'a str>) -> View<'a> {
         attempt: Some(ATTEMPT),
         qr_svg: Some(SVG),
         qr_uri: Some(URI),
+        link: None,
         expires_in: 161,
         life: 180,
         next: "/private?a=1&b=2",
@@ -127,6 +128,13 @@ fn the_code_and_its_link_are_there_in_one_state_only() {
     }
     // While waiting the script may hold what the code will say; once it has ended nobody does.
     assert!(page("waiting", None).contains(&format!("data-uri=\"{URI}\"")));
+    let mut leading_back = view("connected", None);
+    let link = format!("{URI}&return_url=https%3A%2F%2Facme.example");
+    leading_back.link = Some(&link);
+    let leading_back = Page::new().compile().render(&leading_back);
+    let shown = link.replace('&', "&amp;");
+    assert!(leading_back.contains(&format!("data-uri=\"{shown}\"")));
+    assert!(leading_back.contains(&format!("href=\"{shown}\"")));
     assert!(!page("expired", None).contains("keylockr://"));
     assert!(!page("denied", None).contains("keylockr://"));
 }
@@ -278,6 +286,7 @@ fn foreign_text_cannot_become_markup() {
     view.back = hostile;
     view.attempt = Some(hostile);
     view.qr_uri = Some("javascript:alert(1)");
+    view.link = Some("javascript:alert(2)");
     let compiled = Page::new().compile();
     for status in ["none", "connected", "done", "failed", "denied"] {
         view.status = status;

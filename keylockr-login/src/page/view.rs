@@ -20,8 +20,11 @@ pub struct View<'a> {
     pub attempt: Option<&'a str>,
     /// The code, ready to be put into the page: our own SVG, the one thing that is not escaped.
     pub qr_svg: Option<&'a str>,
-    /// What the code says, for the link.
+    /// What the code says.
     pub qr_uri: Option<&'a str>,
+    /// The link for this device, where it leads back here afterwards; otherwise it is the code's
+    /// text.
+    pub link: Option<&'a str>,
     /// Seconds that the code stays valid.
     pub expires_in: u64,
     /// Seconds that it was valid for when it was new.
@@ -48,6 +51,7 @@ impl<'a> View<'a> {
             attempt: None,
             qr_svg: None,
             qr_uri: None,
+            link: None,
             expires_in: 0,
             life: 0,
             next: "/",

@@ -5,10 +5,11 @@ use std::{fmt, sync::Arc};
 use crate::{
     activation::ActivationPolicy,
     error::ConfigError,
-    event::{Event, Other},
+    event::{Event, Link, Other},
     hook::Hook,
     hooks::Hooks,
-    path::{HookPath, PathText, Source, is_plain, reduce},
+    link,
+    path::{HookPath, PathText, Source, is_plain, reduce, split_query},
     replay::{MemoryReplay, ReplayStore},
     schema::Schema,
     secret::{Secret, SecretSet},
@@ -176,6 +177,9 @@ impl HooksBuilder {
             }
             check_dates(hook, &secrets, now)?;
             let (route, path) = check_path(hook, path)?;
+            if hook == Link::HOOK && !path.texts().iter().all(|text| link::is_readable(text)) {
+                return Err(ConfigError::LinkQuery);
+            }
             hooks.push(Configured {
                 hook,
                 route,
@@ -219,7 +223,7 @@ fn check_path(hook: Hook, path: HookPath) -> Result<(String, PathText), ConfigEr
             Err(ConfigError::PathCharacter(hook))
         }
     };
-    let without_query = |text: &str| text.split('?').next().unwrap_or_default().to_owned();
+    let without_query = |text: &str| split_query(text).0.to_owned();
     match path.source {
         Source::Configured(values) => {
             if !(1..=HookPath::MAX).contains(&values.len()) {
@@ -229,7 +233,10 @@ fn check_path(hook: Hook, path: HookPath) -> Result<(String, PathText), ConfigEr
                 });
             }
             values.iter().try_for_each(|value| plain(value))?;
-            let texts: Vec<String> = values.iter().map(|value| reduce(value)).collect();
+            let texts: Vec<String> = values
+                .iter()
+                .map(|value| reduce(value).into_owned())
+                .collect();
             let route = texts.first().map(|text| without_query(text));
             Ok((route.unwrap_or_default(), PathText::Configured(texts)))
         }
@@ -246,7 +253,7 @@ fn check_path(hook: Hook, path: HookPath) -> Result<(String, PathText), ConfigEr
             let rest = route
                 .strip_prefix(&strip)
                 .ok_or(ConfigError::PrefixMissing(hook))?;
-            let text = reduce(&format!("{add}{rest}"));
+            let text = reduce(&format!("{add}{rest}")).into_owned();
             Ok((route, PathText::PrefixMap { strip, add, text }))
         }
     }

@@ -43,6 +43,9 @@ pub enum ConfigError {
     /// A path with a character that other implementations would encode (section 1.2, rule 4).
     #[error("the path of the {0} hook holds a character that has to be percent-encoded")]
     PathCharacter(Hook),
+    /// The query in the path of the link hook is not one that can be compared with a request's.
+    #[error("the query in the path of the link hook cannot be read")]
+    LinkQuery,
     /// Two paths are equal, or one begins with the other: a signature for one would be good for
     /// the other, too (section 2.2, W2).
     #[error("the path of the {longer} hook begins with the path of the {shorter} hook")]

@@ -22,16 +22,12 @@ pub trait Event: sealed::Read + Send + Sync + 'static {
     fn user(&self) -> Option<UnloqId>;
 }
 
-pub(crate) mod sealed {
+mod sealed {
     use super::Fields;
 
     /// Reads an event from verified parameters, or names the field that is wrong.
+    #[expect(unnameable_types, reason = "that is what closes the trait built on it")]
     pub trait Read: Sized {
-        #[doc(hidden)]
-        #[allow(
-            private_interfaces,
-            reason = "sealed: nobody else can call or implement it"
-        )]
         fn read(fields: &mut Fields<'_>) -> Result<Self, &'static str>;
     }
 }

@@ -12,7 +12,11 @@ use crate::{
 };
 
 /// What an event is read from. Errors name the field that is wrong.
-pub(crate) struct Fields<'a> {
+#[expect(
+    unnameable_types,
+    reason = "an argument of the sealed trait, out of reach like it"
+)]
+pub struct Fields<'a> {
     signed: &'a Params<'a>,
     unsigned: Option<&'a Params<'a>>,
     schema: &'a Schema,
@@ -21,6 +25,12 @@ pub(crate) struct Fields<'a> {
 
 /// What the error of an unknown name says: the name itself is input.
 const UNKNOWN: &str = "(unknown)";
+
+impl std::fmt::Debug for Fields<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fields").finish_non_exhaustive()
+    }
+}
 
 impl<'a> Fields<'a> {
     pub(crate) fn new(

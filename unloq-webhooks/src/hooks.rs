@@ -1,16 +1,16 @@
 //! The configured hooks: heads admitted, bodies verified, turns taken.
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use crate::{
+    admitted::Admitted,
     builder::HooksBuilder,
     error::{VerifyError, VerifyErrorKind},
     event::{Event, Link},
     head::Head,
-    media::Format,
     replay::{Begun, Claim, StoreUnavailable, Turn},
     secret::SecretSet,
-    settings::{Configured, Settings},
+    settings::Settings,
     time::UnixTime,
     verified::Verified,
 };
@@ -19,17 +19,6 @@ use crate::{
 #[derive(Clone)]
 pub struct Hooks {
     pub(crate) settings: Arc<Settings>,
-}
-
-/// A head that passed every check that needs no body (section 1.6, steps 1 to 5). Read the body, up
-/// to [`body_limit`](Self::body_limit), and [`verify`](Self::verify) it.
-pub struct Admitted<'a, E> {
-    pub(crate) hooks: &'a Hooks,
-    pub(crate) hook: &'a Configured,
-    pub(crate) target: &'a str,
-    pub(crate) signature: [u8; 32],
-    pub(crate) format: Option<Format>,
-    event: PhantomData<fn() -> E>,
 }
 
 impl Hooks {
@@ -79,14 +68,13 @@ impl Hooks {
             .hook(E::HOOK)
             .ok_or(VerifyErrorKind::NotConfigured)?;
         let (signature, format) = self.settings.admit(E::HOOK, head)?;
-        Ok(Admitted {
-            hooks: self,
+        Ok(Admitted::new(
+            &self.settings,
             hook,
-            target: head.target,
+            head.target,
             signature,
             format,
-            event: PhantomData,
-        })
+        ))
     }
 
     /// Head and body at once. See [`admit`](Self::admit) and [`Admitted::verify`].
@@ -127,46 +115,8 @@ impl Hooks {
     }
 }
 
-impl<E: Event> Admitted<'_, E> {
-    /// The largest body that may be read, in bytes. Stop there and refuse with
-    /// [`too_large`](Self::too_large).
-    pub fn body_limit(&self) -> usize {
-        self.hooks.body_limit()
-    }
-
-    /// What a body over the limit is refused with.
-    pub fn too_large(&self) -> VerifyError {
-        VerifyErrorKind::BodyTooLarge.into()
-    }
-
-    /// Checks the body: parameters, signature against every secret in constant time, exact schema.
-    ///
-    /// `now` decides which secrets have expired.
-    ///
-    /// # Errors
-    ///
-    /// The first check that fails.
-    pub fn verify(&self, body: &[u8], now: UnixTime) -> Result<Verified<E>, VerifyError> {
-        let _ = (
-            body,
-            now,
-            self.hook,
-            self.target,
-            self.signature,
-            self.format,
-        );
-        Err(VerifyErrorKind::Mismatch.into())
-    }
-}
-
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hooks").finish_non_exhaustive()
-    }
-}
-
-impl<E> fmt::Debug for Admitted<'_, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admitted").finish_non_exhaustive()
     }
 }

@@ -1,7 +1,9 @@
 //! UNLOQ web hooks, verified.
 
 mod activation;
+mod admitted;
 mod builder;
+mod canonical;
 mod error;
 mod event;
 mod explain;
@@ -13,6 +15,8 @@ mod id;
 mod link;
 mod mac;
 mod media;
+mod number;
+mod order;
 mod params;
 mod path;
 mod replay;
@@ -27,13 +31,14 @@ pub use activation::{
     Activation, ActivationPolicy, Confirm, ConfirmFuture, Confirmed, MayRestore, NeedsConfirmation,
     Unanswered,
 };
+pub use admitted::{Admitted, Authentic};
 pub use builder::HooksBuilder;
 pub use error::{ConfigError, VerifyError, VerifyErrorKind};
 pub use event::{Activate, Deactivate, Event, Link, Logout, Other, Unlink};
 pub use explain::{Explanation, Finding, explain};
 pub use head::Head;
 pub use hook::Hook;
-pub use hooks::{Admitted, Hooks};
+pub use hooks::Hooks;
 pub use id::UnloqId;
 pub use link::{LinkVerdict, verify_link};
 pub use path::HookPath;

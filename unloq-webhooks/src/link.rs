@@ -1,9 +1,15 @@
-//! The proof of a linked device at sign-in (section 3.5).
+//! Linked devices: what the link hook signs (section 3.4), and the proof of a device at sign-in
+//! (section 3.5).
+
+use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use subtle::ConstantTimeEq;
 
-use crate::mac::Keyed;
+use crate::{
+    error::VerifyErrorKind, mac::Keyed, media::Format, params::Params, path::split_query,
+    settings::LinkText,
+};
 
 /// What the link data of a token result is worth. All but [`Ok`](Self::Ok) refuse the sign-in where
 /// linking is on.
@@ -47,4 +53,43 @@ pub fn verify_link(
     } else {
         LinkVerdict::InvalidLink
     }
+}
+
+/// The query parameters of a request to the link hook, for one of its paths: all but those that the
+/// path itself has.
+pub(crate) fn query_params<'a>(text: &str, target: &'a str) -> Result<Params<'a>, VerifyErrorKind> {
+    let own = read_query(split_query(text).1.unwrap_or_default())?;
+    let mut params = read_query(split_query(target).1.unwrap_or_default())?;
+    for (name, _, value) in own.iter() {
+        // One that is in both has to say the same.
+        if params.get(name).is_some_and(|(_, other)| other != value) {
+            return Err(VerifyErrorKind::MalformedBody);
+        }
+    }
+    params.remove(|name| own.get(name).is_some());
+    Ok(params)
+}
+
+/// What stands for the path in the signature of the link hook. With
+/// [`FullTarget`](LinkText::FullTarget) that includes the parameters, as they came.
+pub(crate) fn path_text<'a>(setting: LinkText, text: &'a str, target: &str) -> Cow<'a, str> {
+    match setting {
+        LinkText::HookPathPlusParams => Cow::Borrowed(text),
+        LinkText::FullTarget => {
+            let query = split_query(target).1.unwrap_or_default();
+            Cow::Owned(format!("{}?{query}", split_query(text).0))
+        }
+    }
+}
+
+/// Whether the query of a configured path can be read.
+pub(crate) fn is_readable(text: &str) -> bool {
+    read_query(split_query(text).1.unwrap_or_default()).is_ok()
+}
+
+fn read_query(query: &str) -> Result<Params<'_>, VerifyErrorKind> {
+    if query.is_empty() {
+        return Ok(Params::none());
+    }
+    Params::read(Format::Form, query.as_bytes())
 }

@@ -1,5 +1,9 @@
 //! The text of a path as it is signed (section 1.2), and where it comes from (section 1.8).
 
+use std::borrow::Cow;
+
+use crate::error::VerifyErrorKind;
+
 /// Where the path text of a hook comes from.
 ///
 /// A plain `"/hooks/unloq/logout"` or a whole URL converts into the [configured](Self::configured)
@@ -107,10 +111,65 @@ impl PathText {
             }
         }
     }
+
+    /// The texts that this request's signature can begin with. A target that does not belong to the
+    /// hook has none.
+    pub(crate) fn texts_of<'a>(&'a self, target: &'a str) -> Result<Texts<'a>, VerifyErrorKind> {
+        match self {
+            Self::Configured(texts) => Ok(Texts::Configured(texts)),
+            Self::RequestTarget { route } => {
+                let text = reduce(target);
+                belongs(&text, route)?;
+                Ok(Texts::Requested(text))
+            }
+            Self::PrefixMap { strip, add, text } => {
+                let target = reduce(target);
+                let rest = target.strip_prefix(strip.as_str());
+                let rest = rest.ok_or(VerifyErrorKind::Mismatch)?;
+                let mapped = reduce(&format!("{add}{rest}")).into_owned();
+                belongs(&mapped, text)?;
+                Ok(Texts::Requested(Cow::Owned(mapped)))
+            }
+        }
+    }
 }
 
-/// Rule 1 and 2 of section 1.2: what a URL or path signs as.
-pub(crate) fn reduce(value: &str) -> String {
+/// A path from the request has to be the hook's own, up to its query: otherwise a route that
+/// matches more than one path would let a caller move the border between path and first name.
+fn belongs(text: &str, route: &str) -> Result<(), VerifyErrorKind> {
+    match text.strip_prefix(route) {
+        Some(rest) if rest.is_empty() || rest.starts_with('?') => Ok(()),
+        _ => Err(VerifyErrorKind::Mismatch),
+    }
+}
+
+/// One or more path texts.
+pub(crate) enum Texts<'a> {
+    Configured(&'a [String]),
+    Requested(Cow<'a, str>),
+}
+
+impl<'a> Texts<'a> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        let (configured, requested) = match self {
+            Self::Configured(texts) => (*texts, None),
+            Self::Requested(text) => (&[][..], Some(&**text)),
+        };
+        configured.iter().map(String::as_str).chain(requested)
+    }
+
+    pub(crate) fn into_text(self, index: usize) -> Cow<'a, str> {
+        match self {
+            Self::Configured(texts) => {
+                Cow::Borrowed(texts.get(index).map(String::as_str).unwrap_or_default())
+            }
+            Self::Requested(text) => text,
+        }
+    }
+}
+
+/// Rules 1 and 2 of section 1.2: what a URL or path signs as.
+pub(crate) fn reduce(value: &str) -> Cow<'_, str> {
     let path = match after_scheme(value) {
         Some(rest) => {
             let rest = rest.split('#').next().unwrap_or_default();
@@ -120,9 +179,17 @@ pub(crate) fn reduce(value: &str) -> String {
         None => value,
     };
     if path.starts_with('/') {
-        path.to_owned()
+        Cow::Borrowed(path)
     } else {
-        format!("/{path}")
+        Cow::Owned(format!("/{path}"))
+    }
+}
+
+/// The path of a text, and its query if it has one.
+pub(crate) fn split_query(text: &str) -> (&str, Option<&str>) {
+    match text.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (text, None),
     }
 }
 

@@ -145,8 +145,8 @@ impl SecretSet {
         self.secrets.len()
     }
 
-    pub(crate) fn first(&self) -> Option<&Secret> {
-        self.secrets.first()
+    pub(crate) fn as_slice(&self) -> &[Secret] {
+        &self.secrets
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     head::{Field, Head},
     hook::Hook,
     media::Format,
+    params::Params,
     path::PathText,
     replay::ReplayStore,
     schema::Schema,
@@ -53,6 +54,11 @@ impl Settings {
         self.hooks.iter().find(|configured| configured.hook == hook)
     }
 
+    /// Whether parameters are signed one by one, rather than as a part of the path.
+    pub(crate) fn signs_params(&self, hook: Hook) -> bool {
+        hook != Hook::Link || self.link_text == LinkText::HookPathPlusParams
+    }
+
     /// Steps 1 to 5. The signature, and the format if it is a supported one and not an empty body's.
     pub(crate) fn admit(
         &self,
@@ -81,6 +87,26 @@ impl Settings {
             return Err(VerifyErrorKind::UnsupportedMediaType.into());
         }
         Ok((signature, format))
+    }
+
+    /// Steps 2 and 6: a body within the limit, its parameters without the skipped ones.
+    pub(crate) fn read<'b>(
+        &self,
+        format: Option<Format>,
+        body: &'b [u8],
+    ) -> Result<Params<'b>, VerifyErrorKind> {
+        if body.len() > self.body_limit {
+            return Err(VerifyErrorKind::BodyTooLarge);
+        }
+        if body.is_empty() {
+            return Ok(Params::none());
+        }
+        let format = format.ok_or(VerifyErrorKind::UnsupportedMediaType)?;
+        let mut params = Params::read(format, body)?;
+        if !self.skip_keys.is_empty() {
+            params.remove(|name| self.skip_keys.iter().any(|skipped| skipped == name));
+        }
+        Ok(params)
     }
 
     fn expects_host(&self, head: &Head<'_>) -> bool {

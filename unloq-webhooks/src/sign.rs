@@ -1,14 +1,18 @@
-//! Making signatures, for tests and for looking at a text that should have been signed.
+//! Making signatures, for tests, and showing the text that should have been signed.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
+    canonical,
     error::{VerifyError, VerifyErrorKind},
+    media::Format,
+    params::Params,
+    path::reduce,
     secret::Secret,
 };
 
-/// The `X-Unloq-Signature` of a delivery, for tests: `path` is the registered URL or path, `body` of
-/// the `content_type` given.
+/// The `X-Unloq-Signature` of a delivery, for tests and for `curl`: `path` is the URL or path as
+/// registered, `body` of the `content_type` given. For the link hook, `body` is the signed query.
 ///
 /// # Errors
 ///
@@ -19,19 +23,29 @@ pub fn sign(
     content_type: &str,
     body: &[u8],
 ) -> Result<String, VerifyError> {
-    let text = string_to_sign(path, content_type, body)?;
     let mut mac = secret.keyed().clone();
-    mac.update(text.as_bytes());
+    canonical::write(&reduce(path), Some(&read(content_type, body)?), &mut mac);
     Ok(STANDARD.encode(mac.finish()))
 }
 
-/// The text that a signature is over, for debugging. It holds everything that was sent: never log it
-/// in production.
+/// The text that a signature is over, for debugging.
+///
+/// It holds everything that was sent, and one signature over it can be moved to other requests
+/// (section 2.1): not for logs in production, never for an answer.
 ///
 /// # Errors
 ///
 /// As verifying the body would fail.
 pub fn string_to_sign(path: &str, content_type: &str, body: &[u8]) -> Result<String, VerifyError> {
-    let _ = (path, content_type, body);
-    Err(VerifyErrorKind::MalformedBody.into())
+    let mut text = Vec::new();
+    canonical::write(&reduce(path), Some(&read(content_type, body)?), &mut text);
+    String::from_utf8(text).map_err(|_| VerifyErrorKind::MalformedBody.into())
+}
+
+fn read<'b>(content_type: &str, body: &'b [u8]) -> Result<Params<'b>, VerifyErrorKind> {
+    if body.is_empty() {
+        return Ok(Params::none());
+    }
+    let format = Format::of_type(content_type.as_bytes());
+    Params::read(format.ok_or(VerifyErrorKind::UnsupportedMediaType)?, body)
 }

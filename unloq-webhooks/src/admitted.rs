@@ -1,0 +1,253 @@
+//! From a head to an event: what has been checked so far is a type.
+
+use std::{borrow::Cow, fmt, marker::PhantomData};
+
+use subtle::{Choice, ConditionallySelectable};
+
+use crate::{
+    canonical,
+    error::{VerifyError, VerifyErrorKind},
+    event::Event,
+    fields::Fields,
+    hook::Hook,
+    link,
+    mac::Keyed,
+    media::Format,
+    params::Params,
+    secret::Secret,
+    settings::{Configured, Settings},
+    time::UnixTime,
+    verified::{Facts, Standing, Verified},
+};
+
+/// A head that passed every check that needs no body (section 1.6, steps 1 to 5). Read the body, up
+/// to [`body_limit`](Self::body_limit), and [`verify`](Self::verify) it.
+pub struct Admitted<'a, E> {
+    settings: &'a Settings,
+    hook: &'a Configured,
+    target: &'a str,
+    signature: [u8; 32],
+    format: Option<Format>,
+    event: PhantomData<fn() -> E>,
+}
+
+/// A delivery that some secret has signed (section 1.6, steps 6 and 7). Nothing is known yet of what
+/// it says: [`read`](Self::read) holds it against the schema of its event.
+pub struct Authentic<'a, E> {
+    settings: &'a Settings,
+    /// What stands for the path in the signed text.
+    text: Cow<'a, str>,
+    params: Params<'a>,
+    /// What the link hook's body holds, which nobody signed.
+    unsigned: Option<Params<'a>>,
+    secret_index: u8,
+    path_index: u8,
+    event: PhantomData<fn() -> E>,
+}
+
+impl<'a, E: Event> Admitted<'a, E> {
+    pub(crate) fn new(
+        settings: &'a Settings,
+        hook: &'a Configured,
+        target: &'a str,
+        signature: [u8; 32],
+        format: Option<Format>,
+    ) -> Self {
+        Self {
+            settings,
+            hook,
+            target,
+            signature,
+            format,
+            event: PhantomData,
+        }
+    }
+
+    /// The largest body that may be read, in bytes. Stop there and refuse with
+    /// [`too_large`](Self::too_large).
+    pub fn body_limit(&self) -> usize {
+        self.settings.body_limit
+    }
+
+    /// What a body over the limit is refused with.
+    pub fn too_large(&self) -> VerifyError {
+        VerifyErrorKind::BodyTooLarge.into()
+    }
+
+    /// Checks the body: parameters, signature against every secret in constant time, exact schema.
+    ///
+    /// `now` decides which secrets have expired.
+    ///
+    /// # Errors
+    ///
+    /// The first check that fails.
+    pub fn verify(&self, body: &[u8], now: UnixTime) -> Result<Verified<E>, VerifyError> {
+        self.authenticate(body, now)?.read()
+    }
+
+    /// The first half of [`verify`](Self::verify): parameters and signature, but not what they say.
+    ///
+    /// # Errors
+    ///
+    /// The first check that fails.
+    pub fn authenticate<'b>(
+        &self,
+        body: &'b [u8],
+        now: UnixTime,
+    ) -> Result<Authentic<'b, E>, VerifyError>
+    where
+        'a: 'b,
+    {
+        let body = self.settings.read(self.format, body)?;
+        let texts = self.hook.path.texts_of(self.target)?;
+        let mut verdict = Verdict::none();
+        if E::HOOK != Hook::Link {
+            for (index, text) in (0..).zip(texts.iter()) {
+                verdict.consider(index, self.compare(text, Some(&body), now));
+            }
+            verdict.check()?;
+            let text = texts.into_text(verdict.path.into());
+            return Ok(self.authentic(text, body, None, &verdict));
+        }
+        let mut candidates = Vec::new();
+        for (index, path) in (0..).zip(texts.iter()) {
+            let params = link::query_params(path, self.target)?;
+            let text = link::path_text(self.settings.link_text, path, self.target).into_owned();
+            let signed = self.settings.signs_params(E::HOOK).then_some(&params);
+            verdict.consider(index, self.compare(&text, signed, now));
+            candidates.push((text, params));
+        }
+        verdict.check()?;
+        let (text, params) = candidates.swap_remove(verdict.path.into());
+        Ok(self.authentic(text.into(), params, Some(body), &verdict))
+    }
+
+    fn authentic<'b>(
+        &self,
+        text: Cow<'b, str>,
+        params: Params<'b>,
+        unsigned: Option<Params<'b>>,
+        verdict: &Verdict,
+    ) -> Authentic<'b, E>
+    where
+        'a: 'b,
+    {
+        Authentic {
+            settings: self.settings,
+            text,
+            params,
+            unsigned,
+            secret_index: verdict.secret,
+            path_index: verdict.path,
+            event: PhantomData,
+        }
+    }
+
+    /// Whether the signature is one of this text and these parameters, and by which secret. Every
+    /// secret is tried, an expired one too: it takes the same time as a wrong one.
+    fn compare(&self, text: &str, params: Option<&Params<'_>>, now: UnixTime) -> (Choice, u8) {
+        let secrets = &self.hook.secrets;
+        let mut matched = Choice::from(0);
+        let mut index = 0;
+        let mut consider = |at: u8, secret: &Secret, mac: Keyed| {
+            let live = Choice::from(u8::from(secret.is_live(now)));
+            let matches = mac.verify(&self.signature) & live;
+            index.conditional_assign(&at, matches & !matched);
+            matched |= matches;
+        };
+        if let [secret] = secrets.as_slice() {
+            let mut mac = secret.keyed().clone();
+            canonical::write(text, params, &mut mac);
+            consider(0, secret, mac);
+        } else {
+            let mut macs: Vec<Keyed> = secrets
+                .iter()
+                .map(|secret| secret.keyed().clone())
+                .collect();
+            canonical::write(text, params, macs.as_mut_slice());
+            for ((at, secret), mac) in (0..).zip(secrets.iter()).zip(macs) {
+                consider(at, secret, mac);
+            }
+        }
+        (matched, index)
+    }
+}
+
+impl<E: Event> Authentic<'_, E> {
+    /// Which secret of the set has signed, from 0.
+    pub fn secret_index(&self) -> usize {
+        self.secret_index.into()
+    }
+
+    /// Which of the configured paths was signed, from 0.
+    pub fn path_index(&self) -> usize {
+        self.path_index.into()
+    }
+
+    /// The second half of [`Admitted::verify`]: the exact schema of the event.
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyErrorKind::Schema`], with the name of the field.
+    pub fn read(&self) -> Result<Verified<E>, VerifyError> {
+        let schema = &self.settings.schema;
+        let mut fields = Fields::new(&self.params, self.unsigned.as_ref(), schema);
+        let event = E::read(&mut fields).map_err(VerifyErrorKind::Schema)?;
+        let signed = self.settings.signs_params(E::HOOK).then_some(&self.params);
+        let facts = Facts {
+            digest: canonical::digest(E::HOOK, &self.text, signed),
+            secret_index: self.secret_index,
+            path_index: self.path_index,
+            warnings: fields.warnings,
+            policy: self.settings.activation,
+            standing: Standing::NotAsked,
+        };
+        Ok(Verified::new(event, facts))
+    }
+}
+
+/// What came of all comparisons, without a branch on any of them.
+struct Verdict {
+    matched: Choice,
+    secret: u8,
+    path: u8,
+}
+
+impl Verdict {
+    fn none() -> Self {
+        Self {
+            matched: Choice::from(0),
+            secret: 0,
+            path: 0,
+        }
+    }
+
+    fn consider(&mut self, path: u8, (matches, secret): (Choice, u8)) {
+        let first = matches & !self.matched;
+        self.secret.conditional_assign(&secret, first);
+        self.path.conditional_assign(&path, first);
+        self.matched |= matches;
+    }
+
+    fn check(&self) -> Result<(), VerifyErrorKind> {
+        if self.matched.into() {
+            Ok(())
+        } else {
+            Err(VerifyErrorKind::Mismatch)
+        }
+    }
+}
+
+impl<E> fmt::Debug for Admitted<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admitted").finish_non_exhaustive()
+    }
+}
+
+impl<E> fmt::Debug for Authentic<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authentic")
+            .field("secret_index", &self.secret_index)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,145 @@
+//! One delivery from its head to its answer, whatever the framework.
+
+use std::{future::Future, time::Duration};
+
+use bytes::Buf;
+use futures_core::Stream;
+use tokio::time::timeout;
+
+use crate::{
+    answer::Answer,
+    clock,
+    event::Event,
+    head::Head,
+    hooks::Hooks,
+    read::{Cut, read},
+    rejection::{Reason, SignedRejection},
+    replay::Turn,
+    verified::Verified,
+};
+
+/// What a body gets to arrive.
+const READ_TIME: Duration = Duration::from_secs(3);
+/// What is left of UNLOQ's patience (3 s) for handling, with some to spare for the network.
+const BUDGET: Duration = Duration::from_secs(2);
+
+/// Checks the head, reads the body, verifies both. What the head gives away is refused without
+/// waiting for a body.
+pub(crate) async fn receive<E, S, D, X>(
+    hooks: &Hooks,
+    head: &Head<'_>,
+    body: S,
+) -> Result<Verified<E>, SignedRejection>
+where
+    E: Event,
+    S: Stream<Item = Result<D, X>>,
+    D: Buf,
+{
+    let hook = E::HOOK;
+    match check(hooks, head, body).await {
+        Ok(verified) => {
+            let (secret, path) = (verified.secret_index(), verified.path_index());
+            tracing::info!(%hook, secret, path, "web hook verified");
+            for warning in verified.warnings() {
+                tracing::warn!(%hook, ?warning, "about a verified web hook");
+            }
+            Ok(verified)
+        }
+        Err(reason) => {
+            if !matches!(reason, Reason::Preflight(_)) {
+                tracing::warn!(%hook, %reason, "web hook refused");
+            }
+            Err(SignedRejection::new(hook, reason))
+        }
+    }
+}
+
+async fn check<E, S, D, X>(
+    hooks: &Hooks,
+    head: &Head<'_>,
+    body: S,
+) -> Result<Verified<E>, Reason>
+where
+    E: Event,
+    S: Stream<Item = Result<D, X>>,
+    D: Buf,
+{
+    if let Some(headers) = hooks.preflight::<E>(head.method) {
+        return Err(Reason::Preflight(headers));
+    }
+    let admitted = hooks.admit::<E>(head)?;
+    let body = match timeout(READ_TIME, read(body, admitted.body_limit())).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(Cut::TooLarge)) => return Err(admitted.too_large().into()),
+        Ok(Err(Cut::Broken)) => return Err(Reason::BodyBroken),
+        Err(_) => return Err(Reason::BodyTooSlow),
+    };
+    Ok(admitted.verify(&body, clock::now())?)
+}
+
+/// Runs the handler if it is its turn, and turns the status that it gives into an answer. When the
+/// budget is spent everything is dropped, the handler at its next `await` included: an answer that
+/// says "failed" is never followed by a success that nobody hears of.
+///
+/// # Errors
+///
+/// The handler's own.
+pub(crate) async fn handle<E, F, X>(
+    hooks: &Hooks,
+    verified: Verified<E>,
+    run: impl FnOnce(Verified<E>) -> F,
+) -> Result<Answer, X>
+where
+    E: Event,
+    F: Future<Output = Result<u16, X>>,
+{
+    let hook = E::HOOK;
+    timeout(BUDGET, turn(hooks, verified, run))
+        .await
+        .unwrap_or_else(|_| {
+            tracing::error!(%hook, budget = ?BUDGET, "the handler of a web hook took too long, and was stopped");
+            Ok(Answer::unavailable(hook))
+        })
+}
+
+async fn turn<E, F, X>(
+    hooks: &Hooks,
+    verified: Verified<E>,
+    run: impl FnOnce(Verified<E>) -> F,
+) -> Result<Answer, X>
+where
+    E: Event,
+    F: Future<Output = Result<u16, X>>,
+{
+    let hook = E::HOOK;
+    let (verified, claim) = match hooks.begin(verified, clock::now()).await {
+        Ok(Turn::Run(verified, claim)) => (verified, claim),
+        Ok(Turn::Duplicate(_)) => {
+            tracing::info!(%hook, "a web hook came again, and was not handled again");
+            return Ok(Answer::accepted(hook));
+        }
+        Ok(Turn::Running(_)) => {
+            tracing::warn!(%hook, "a web hook came again while it was being handled");
+            return Ok(Answer::unavailable(hook));
+        }
+        Err(error) => {
+            tracing::error!(%hook, %error, "a web hook was not handled");
+            return Ok(Answer::unavailable(hook));
+        }
+    };
+    let status = run(verified).await?;
+    let answer = Answer::of_handler(hook, status);
+    if !answer.is_accepted() {
+        tracing::error!(%hook, status, "the handler of a web hook failed");
+        // What cannot be told to the store now, its lease will.
+        let _ = claim.failed().await;
+        return Ok(answer);
+    }
+    Ok(match claim.commit(clock::now()).await {
+        Ok(()) => answer,
+        Err(error) => {
+            tracing::error!(%hook, %error, "a web hook was handled and cannot be remembered");
+            Answer::unavailable(hook)
+        }
+    })
+}

@@ -1,0 +1,63 @@
+//! The extractor of both frameworks.
+
+use std::{ops::Deref, sync::Once};
+
+use crate::{event::Event, verified::Verified};
+
+/// An extractor: the event of a delivery that some secret has signed and whose schema holds.
+///
+/// It consumes the request, so it is a handler's last argument. Give the handler to `hook` (in
+/// [`axum`](crate::axum) and [`actix`](crate::actix)) instead of `post`: then duplicates do not run
+/// it again, every 2xx is the 200 that UNLOQ wants, and it has a time budget. With `post` the
+/// extractor verifies and does nothing more, and the log says so once.
+#[derive(Clone, Debug)]
+pub struct Signed<E>(
+    /// The event, and what is known of its delivery.
+    pub Verified<E>,
+);
+
+impl<E> Deref for Signed<E> {
+    type Target = E;
+
+    fn deref(&self) -> &E {
+        &self.0
+    }
+}
+
+/// The arguments of a handler that end in a [`Signed`] event: what `hook` asks of a handler, so that
+/// one which would run on anything does not compile.
+#[diagnostic::on_unimplemented(
+    message = "the handler of a web hook takes `Signed<E>`, as its last argument",
+    label = "this handler would run on unverified requests"
+)]
+pub trait EndsInSigned {
+    /// The event.
+    type Event: Event;
+}
+
+/// Says once that a handler is on its own.
+pub(crate) fn without_hook() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        tracing::warn!(
+            "the handler of a web hook is routed without `hook(..)`: duplicates run it again, and \
+             UNLOQ takes every answer but 200 for a failure"
+        );
+    });
+}
+
+/// Calls a macro with the names of 0 to 8 arguments before the last one.
+macro_rules! up_to_eight_arguments {
+    ($implement:ident) => {
+        $implement!();
+        $implement!(A);
+        $implement!(A B);
+        $implement!(A B C);
+        $implement!(A B C D);
+        $implement!(A B C D F);
+        $implement!(A B C D F G);
+        $implement!(A B C D F G H);
+        $implement!(A B C D F G H I);
+    };
+}
+pub(crate) use up_to_eight_arguments;

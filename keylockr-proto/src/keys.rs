@@ -15,6 +15,7 @@ mod sign;
 mod text;
 
 pub use exchange::{BoxPublic, BoxSecret, SharedKey};
+pub(crate) use sign::{SealKey, ServiceSign};
 pub use sign::{SignPublic, SignSecret};
 pub(crate) use text::hex;
 
@@ -126,6 +127,14 @@ impl ServerKeys {
             enc: BoxPublic::from_base64(enc.trim_ascii())?,
             sign: SignPublic::from_base64(sign.trim_ascii())?,
         })
+    }
+
+    /// Tables the multiples of the signing key now, in less than a millisecond, which otherwise
+    /// happens at the 40th frame that is opened under it. From then on a seal is checked in half the
+    /// time. The tables are this process's, for eight keys at most, of 80 KiB each; without the
+    /// feature `std` there are none.
+    pub fn prepare(&self) {
+        ServiceSign::new(&self.sign).prepare();
     }
 
     /// Sixteen hex digits that tell two pairs apart in a log.

@@ -115,7 +115,15 @@
 //!
 //! # Features
 //!
-//! `std` (default) lets the primitives use `std`; the crate itself needs `alloc` alone.
+//! - `std` (default): for machines with an operating system. The box and the signatures are those of
+//!   `dryoc`, which picks its vector code by the processor, and the service's key is tabled after a
+//!   while ([`ServerKeys::prepare`]). Without it the crate needs `alloc` alone.
+//! - `fast`: signing and key agreement in assembly (`graviola`), on x86-64 and aarch64, where the
+//!   processor has what that needs; elsewhere as without.
+//!
+//! No feature changes what is accepted, refused or written. Programs that may say
+//! `RUSTFLAGS='--cfg curve25519_dalek_backend="avx512"'` verify a stranger's seal in two thirds of
+//! the time; `-Ctarget-cpu=native` makes nothing faster.
 
 extern crate alloc;
 
@@ -145,8 +153,8 @@ pub use action::{
 };
 pub use entropy::{Entropy, EntropyError};
 pub use envelope::{
-    APP_VERSION, Authentic, Channel, ClientPublic, Direction, Frame, KpsHash, MAX_FRAME, Message,
-    Opened, Replay, ReplayWindow, ServerChannel,
+    APP_VERSION, Authentic, Body, Channel, ClientPublic, Direction, Frame, KpsHash, MAX_FRAME,
+    Message, Opened, Refused, Replay, ReplayWindow, ServerChannel,
 };
 pub use error::{Error, ErrorKind, ServerRefusal};
 pub use filekey::{Filekey, FilekeyBlob, FilekeyGrant, FilekeyStatus, OpenedFilekey};

@@ -1,16 +1,15 @@
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
 use super::seal::{Content, Form};
-use super::{Direction, Frame, MAX_FRAME, Message};
+use super::{Body, Direction, Frame, MAX_FRAME, Message};
 use crate::action::Action;
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::id::Identity;
-use crate::keys::{ClientKeys, ServerKeys, SharedKey, SignPublic};
-use crate::msgpack::Value;
+use crate::keys::{ClientKeys, ServerKeys, ServiceSign, SharedKey};
 use crate::time::{UnixTime, Window};
 
 /// What our frames say about our software.
@@ -22,9 +21,10 @@ pub const APP_VERSION: &str = "klsso/0.1.0";
 /// [`Action`] and [`Push`](crate::Push).
 pub struct Channel {
     keys: Arc<ClientKeys>,
-    server_sign: SignPublic,
+    server_sign: ServiceSign,
     shared: SharedKey,
     identity: Identity,
+    id: String,
     form: Form,
 }
 
@@ -42,7 +42,8 @@ impl Channel {
         Ok(Self {
             shared: SharedKey::agree(keys.box_secret(), &server.enc)?,
             keys: Arc::clone(keys),
-            server_sign: server.sign.clone(),
+            server_sign: ServiceSign::new(&server.sign),
+            id: identity.to_string(),
             identity,
             form: Form {
                 app_ver: Some(APP_VERSION.to_string()),
@@ -91,27 +92,48 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Shape`](crate::ErrorKind::Shape) when the body is no map or deeper than a
-    /// reader accepts, [`ErrorKind::Size`](crate::ErrorKind::Size) when the frame comes out too
-    /// large, [`ErrorKind::Entropy`](crate::ErrorKind::Entropy).
-    pub fn seal(
+    /// [`ErrorKind::Shape`](crate::ErrorKind::Shape) when the body is no map, its names do not rise
+    /// or it is deeper than a reader accepts, [`ErrorKind::Size`](crate::ErrorKind::Size) when the
+    /// frame comes out too large, [`ErrorKind::Entropy`](crate::ErrorKind::Entropy).
+    pub fn seal<B: Body + ?Sized>(
         &self,
         action: &str,
         ts: UnixTime,
-        body: &Value,
+        body: &B,
         raw: &[&[u8]],
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<u8>, Error> {
+        let mut frame = Vec::new();
+        self.seal_into(&mut frame, action, ts, body, raw, entropy)?;
+        Ok(frame)
+    }
+
+    /// The same, appended to a buffer, which keeps what it had. A buffer that has been used before
+    /// is not allocated for again: clear it and hand it in.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::seal`]. Nothing is appended then.
+    pub fn seal_into<B: Body + ?Sized>(
+        &self,
+        frame: &mut Vec<u8>,
+        action: &str,
+        ts: UnixTime,
+        body: &B,
+        raw: &[&[u8]],
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), Error> {
         let content = Content {
             direction: Direction::FromClient,
-            id: Some(self.identity.to_string()),
+            id: Some(&self.id),
             name: action,
             ts,
-            body,
+            body: body.source(),
             raw,
         };
         let sign = self.keys.sign_secret();
-        self.form.seal(&content, &self.shared, sign, entropy)
+        self.form
+            .seal_into(frame, &content, &self.shared, sign, entropy)
     }
 
     /// Seals an action.
@@ -137,8 +159,27 @@ impl Channel {
     /// The first check that fails.
     pub fn open(&self, bytes: &[u8], now: UnixTime, window: Window) -> Result<Message, Error> {
         Frame::decode(bytes, self.form.limit, Direction::FromServer)?
-            .verify(&self.server_sign)?
+            .verify_with(&self.server_sign)?
             .open(&self.shared)?
+            .fresh(now, window)
+    }
+
+    /// The same where the frame lies: it is decrypted in place, the message is a view of it, and
+    /// nothing is allocated.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::open`]. After whatever outcome the frame may hold plaintext; erasing it is the
+    /// caller's.
+    pub fn open_in_place<'f>(
+        &self,
+        frame: &'f mut [u8],
+        now: UnixTime,
+        window: Window,
+    ) -> Result<Message<&'f [u8]>, Error> {
+        Frame::decode(frame, self.form.limit, Direction::FromServer)?
+            .verify_with(&self.server_sign)?
+            .open_in_place(&self.shared)?
             .fresh(now, window)
     }
 }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::text::{decode_public, decode_secret, encode};
 use crate::entropy::Entropy;
 use crate::error::{Error, ErrorKind};
-use crate::primitives::{SIGNATURE_LENGTH, Signer, Verifier};
+use crate::primitives::{SIGNATURE_LENGTH, ServiceVerifier, Signer, Verifier};
 
 /// The secret half of an Ed25519 pair: it seals frames and signs addresses.
 #[expect(missing_debug_implementations, reason = "a secret prints nothing")]
@@ -52,7 +52,7 @@ impl SignSecret {
 
     /// The public half.
     pub fn public(&self) -> SignPublic {
-        SignPublic(self.0.verifier())
+        SignPublic(self.0.verifier().clone())
     }
 
     /// A *signed message*: the signature, then the message (K 1.3). Frames, addresses and proofs
@@ -129,6 +129,37 @@ impl SignPublic {
             return Err(ErrorKind::Seal.into());
         }
         Ok(())
+    }
+}
+
+/// The key that a service seals with, as a connection holds it.
+pub(crate) struct ServiceSign(ServiceVerifier);
+
+impl ServiceSign {
+    pub(crate) fn new(key: &SignPublic) -> Self {
+        Self(ServiceVerifier::new(&key.0))
+    }
+
+    pub(crate) fn prepare(&self) {
+        self.0.prepare();
+    }
+}
+
+/// What a seal is checked with.
+pub(crate) trait SealKey {
+    /// Strictly, as [`SignPublic::open_signed`].
+    fn holds(&self, message: &[u8], signature: &[u8; SIGNATURE_LENGTH]) -> bool;
+}
+
+impl SealKey for SignPublic {
+    fn holds(&self, message: &[u8], signature: &[u8; SIGNATURE_LENGTH]) -> bool {
+        self.0.verify(message, signature)
+    }
+}
+
+impl SealKey for ServiceSign {
+    fn holds(&self, message: &[u8], signature: &[u8; SIGNATURE_LENGTH]) -> bool {
+        self.0.verify(message, signature)
     }
 }
 

@@ -8,12 +8,14 @@
 mod read;
 mod value;
 mod view;
+mod walk;
 mod write;
 
 pub use read::Document;
 pub use value::Value;
 pub use view::{ArrayView, MapView, View};
 
-pub(crate) use read::{MAX_DEPTH, MAX_VALUES};
-pub(crate) use view::RawItems;
-pub(crate) use write::Writer;
+pub(crate) use read::Head;
+pub(crate) use view::{RawItems, RawPlaces};
+pub(crate) use walk::{MAX_DEPTH, MAX_VALUES, Span, Walk};
+pub(crate) use write::{Length, Sink, Writer};

@@ -2,21 +2,16 @@ use alloc::vec::Vec;
 
 use super::value::Value;
 use super::view::View;
+use super::walk::Walk;
 use super::write::reencode;
 use crate::error::{Error, ErrorKind};
-
-/// Largest input of the reader, in bytes.
-const MAX_INPUT: usize = 262_144;
-/// Containers that may enclose a value.
-pub(crate) const MAX_DEPTH: usize = 32;
-/// Values in one input, names of members included.
-pub(crate) const MAX_VALUES: usize = 4096;
 
 /// One msgpack value that was checked from end to end (K 2.2).
 ///
 /// What came through [`Document::parse`] has unique text names, valid UTF-8, honest lengths, no
 /// extension types, at most 32 levels and 4096 values, and nothing after its end. Apart from a few
-/// bytes for each member of a map that is not sorted, the check allocates nothing.
+/// bytes for each member of a map that is not sorted and has more than 16, the check allocates
+/// nothing.
 ///
 /// ```
 /// use keylockr_proto::{Document, View};
@@ -29,7 +24,9 @@ pub(crate) const MAX_VALUES: usize = 4096;
 /// ```
 #[derive(Clone, Copy)]
 pub struct Document<'a> {
+    input: &'a [u8],
     root: View<'a>,
+    is_canonical: bool,
 }
 
 impl<'a> Document<'a> {
@@ -39,18 +36,17 @@ impl<'a> Document<'a> {
     ///
     /// [`ErrorKind::Msgpack`] for everything that K 2.2 refuses.
     pub fn parse(input: &'a [u8]) -> Result<Self, Error> {
-        if input.len() > MAX_INPUT {
-            return Err(ErrorKind::Msgpack.into());
-        }
-        let mut check = Check {
-            cursor: Cursor::new(input),
-            values: 0,
+        let read = |mut walk: Walk<'a>| {
+            let root = walk.value(0)?;
+            walk.end()?;
+            Some(Self {
+                input,
+                root: root.view(input),
+                is_canonical: walk.take_spelling().is_canonical,
+            })
         };
-        check
-            .value(0)
-            .filter(|()| check.cursor.remaining() == 0)
-            .and_then(|()| Cursor::new(input).view(None))
-            .map(|root| Self { root })
+        Walk::new(input)
+            .and_then(read)
             .ok_or_else(|| ErrorKind::Msgpack.into())
     }
 
@@ -59,9 +55,17 @@ impl<'a> Document<'a> {
         self.root
     }
 
+    /// Whether it came in the one spelling that is canonical (K 2.1).
+    pub fn is_canonical(&self) -> bool {
+        self.is_canonical
+    }
+
     /// The canonical bytes of the value, whichever spelling it came in.
     pub fn canonical(&self) -> Vec<u8> {
-        reencode(self.root)
+        match self.is_canonical {
+            true => self.input.to_vec(),
+            false => reencode(self.root),
+        }
     }
 
     /// The value as a tree. This does allocate in proportion to the number of values.
@@ -77,7 +81,8 @@ impl core::fmt::Debug for Document<'_> {
 }
 
 /// A header with, for a leaf, its value.
-pub(super) enum Head<'a> {
+#[derive(Clone, Copy)]
+pub(crate) enum Head<'a> {
     Nil,
     Bool(bool),
     Int(i64),
@@ -116,6 +121,7 @@ impl<'a> Cursor<'a> {
         Some(bytes)
     }
 
+    #[inline]
     fn text(&mut self, length: usize) -> Option<Head<'a>> {
         core::str::from_utf8(self.bytes(length)?)
             .ok()
@@ -141,69 +147,97 @@ impl<'a> Cursor<'a> {
 
     /// The next header. For a container the cursor then stands before its first element.
     pub(super) fn head(&mut self) -> Option<Head<'a>> {
+        self.spelled_head().map(|(head, _)| head)
+    }
+
+    /// The same, and whether it is the shortest for what it says.
+    #[inline]
+    pub(super) fn spelled_head(&mut self) -> Option<(Head<'a>, bool)> {
         let [first] = self.take()?;
         Some(match first {
-            0x00..=0x7f => Head::Int(first.into()),
-            0x80..=0x8f => self.map(usize::from(first & 0x0f))?,
-            0x90..=0x9f => self.array(usize::from(first & 0x0f))?,
-            0xa0..=0xbf => self.text(usize::from(first & 0x1f))?,
-            0xc0 => Head::Nil,
-            0xc2 => Head::Bool(false),
-            0xc3 => Head::Bool(true),
+            0x00..=0x7f => (Head::Int(first.into()), true),
+            0x80..=0x8f => (self.map(usize::from(first & 0x0f))?, true),
+            0x90..=0x9f => (self.array(usize::from(first & 0x0f))?, true),
+            0xa0..=0xbf => (self.text(usize::from(first & 0x1f))?, true),
+            0xc0 => (Head::Nil, true),
+            0xc2 => (Head::Bool(false), true),
+            0xc3 => (Head::Bool(true), true),
             0xc4 => {
                 let length = self.length::<1>()?;
-                Head::Bin(self.bytes(length)?)
+                (Head::Bin(self.bytes(length)?), true)
             }
             0xc5 => {
                 let length = self.length::<2>()?;
-                Head::Bin(self.bytes(length)?)
+                (Head::Bin(self.bytes(length)?), length > 0xff)
             }
             0xc6 => {
                 let length = self.length::<4>()?;
-                Head::Bin(self.bytes(length)?)
+                (Head::Bin(self.bytes(length)?), length > 0xffff)
             }
-            0xca => Head::F64(f32::from_be_bytes(self.take()?).into()),
-            0xcb => Head::F64(f64::from_be_bytes(self.take()?)),
-            0xcc => Head::Int(u8::from_be_bytes(self.take()?).into()),
-            0xcd => Head::Int(u16::from_be_bytes(self.take()?).into()),
-            0xce => Head::Int(u32::from_be_bytes(self.take()?).into()),
+            0xca => (Head::F64(f32::from_be_bytes(self.take()?).into()), false),
+            0xcb => (Head::F64(f64::from_be_bytes(self.take()?)), true),
+            0xcc => {
+                let number = u8::from_be_bytes(self.take()?);
+                (Head::Int(number.into()), number >= 0x80)
+            }
+            0xcd => {
+                let number = u16::from_be_bytes(self.take()?);
+                (Head::Int(number.into()), number > u8::MAX.into())
+            }
+            0xce => {
+                let number = u32::from_be_bytes(self.take()?);
+                (Head::Int(number.into()), number > u16::MAX.into())
+            }
             0xcf => {
                 let number = u64::from_be_bytes(self.take()?);
-                i64::try_from(number).map_or(Head::UInt(number), Head::Int)
+                let head = i64::try_from(number).map_or(Head::UInt(number), Head::Int);
+                (head, number > u32::MAX.into())
             }
-            0xd0 => Head::Int(i8::from_be_bytes(self.take()?).into()),
-            0xd1 => Head::Int(i16::from_be_bytes(self.take()?).into()),
-            0xd2 => Head::Int(i32::from_be_bytes(self.take()?).into()),
-            0xd3 => Head::Int(i64::from_be_bytes(self.take()?)),
+            0xd0 => {
+                let number = i8::from_be_bytes(self.take()?);
+                (Head::Int(number.into()), number < -32)
+            }
+            0xd1 => {
+                let number = i16::from_be_bytes(self.take()?);
+                (Head::Int(number.into()), number < i8::MIN.into())
+            }
+            0xd2 => {
+                let number = i32::from_be_bytes(self.take()?);
+                (Head::Int(number.into()), number < i16::MIN.into())
+            }
+            0xd3 => {
+                let number = i64::from_be_bytes(self.take()?);
+                (Head::Int(number), number < i32::MIN.into())
+            }
             0xd9 => {
                 let length = self.length::<1>()?;
-                self.text(length)?
+                (self.text(length)?, length > 0x1f)
             }
             0xda => {
                 let length = self.length::<2>()?;
-                self.text(length)?
+                (self.text(length)?, length > 0xff)
             }
             0xdb => {
                 let length = self.length::<4>()?;
-                self.text(length)?
+                (self.text(length)?, length > 0xffff)
             }
             0xdc => {
                 let length = self.length::<2>()?;
-                self.array(length)?
+                (self.array(length)?, length > 0x0f)
             }
             0xdd => {
                 let length = self.length::<4>()?;
-                self.array(length)?
+                (self.array(length)?, length > 0xffff)
             }
             0xde => {
                 let length = self.length::<2>()?;
-                self.map(length)?
+                (self.map(length)?, length > 0x0f)
             }
             0xdf => {
                 let length = self.length::<4>()?;
-                self.map(length)?
+                (self.map(length)?, length > 0xffff)
             }
-            0xe0..=0xff => Head::Int(i8::from_be_bytes([first]).into()),
+            0xe0..=0xff => (Head::Int(i8::from_be_bytes([first]).into()), true),
             // c1 is reserved; c7 to c9 and d4 to d8 are extension types.
             0xc1 | 0xc7..=0xc9 | 0xd4..=0xd8 => return None,
         })
@@ -229,69 +263,4 @@ impl<'a> Cursor<'a> {
         self.skip(values)?;
         before.get(..before.len().checked_sub(self.remaining())?)
     }
-}
-
-/// The one walk over an input that decides about it.
-struct Check<'a> {
-    cursor: Cursor<'a>,
-    values: usize,
-}
-
-impl Check<'_> {
-    fn count(&mut self) -> Option<()> {
-        self.values += 1;
-        (self.values <= MAX_VALUES).then_some(())
-    }
-
-    /// Checks the value under the cursor, which lies inside `depth` containers. The recursion ends
-    /// with `MAX_DEPTH`.
-    fn value(&mut self, depth: usize) -> Option<()> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        self.count()?;
-        match self.cursor.head()? {
-            Head::Array(length) => {
-                for _ in 0..length {
-                    self.value(depth + 1)?;
-                }
-            }
-            Head::Map(length) => {
-                let members = self.cursor;
-                let mut sorted = true;
-                let mut last = None;
-                for _ in 0..length {
-                    self.count()?;
-                    let Head::Text(name) = self.cursor.head()? else {
-                        return None;
-                    };
-                    sorted &= last < Some(name);
-                    last = Some(name);
-                    self.value(depth + 1)?;
-                }
-                // Names that only ever rise cannot repeat.
-                if !sorted {
-                    names_are_unique(members, length)?;
-                }
-            }
-            _ => {}
-        }
-        Some(())
-    }
-}
-
-fn names_are_unique(mut members: Cursor<'_>, length: usize) -> Option<()> {
-    let mut names = Vec::with_capacity(length);
-    for _ in 0..length {
-        let Head::Text(name) = members.head()? else {
-            return None;
-        };
-        names.push(name);
-        members.skip(1)?;
-    }
-    names.sort_unstable();
-    names
-        .windows(2)
-        .all(|pair| pair[0] != pair[1])
-        .then_some(())
 }

@@ -3,6 +3,7 @@ use core::fmt;
 
 use super::read::{Cursor, Head};
 use super::value::Value;
+use super::walk::Span;
 
 /// A value, read where it lies in a checked input.
 #[derive(Clone, Copy, PartialEq)]
@@ -66,10 +67,19 @@ impl fmt::Debug for View<'_> {
 pub struct ArrayView<'a> {
     bytes: &'a [u8],
     len: usize,
-    raw: Option<&'a RawItems>,
+    raw: RawItems<'a>,
 }
 
 impl<'a> ArrayView<'a> {
+    /// Of elements that were walked over.
+    pub(super) const fn new(bytes: &'a [u8], len: usize) -> Self {
+        Self {
+            bytes,
+            len,
+            raw: RawItems::NONE,
+        }
+    }
+
     /// How many there are.
     pub fn len(self) -> usize {
         self.len
@@ -92,16 +102,18 @@ impl<'a> ArrayView<'a> {
 pub struct MapView<'a> {
     bytes: &'a [u8],
     len: usize,
-    raw: Option<&'a RawItems>,
+    raw: RawItems<'a>,
 }
 
 impl<'a> MapView<'a> {
-    /// A map without members.
-    pub(crate) const EMPTY: Self = Self {
-        bytes: &[],
-        len: 0,
-        raw: None,
-    };
+    /// Of members that were walked over.
+    pub(crate) const fn new(bytes: &'a [u8], len: usize) -> Self {
+        Self {
+            bytes,
+            len,
+            raw: RawItems::NONE,
+        }
+    }
 
     /// How many there are.
     pub fn len(self) -> usize {
@@ -169,7 +181,7 @@ impl<'a> MapView<'a> {
 
     /// Follows every reference in this map and below, or says that one of them is wrong. `self`
     /// must still be the map as it came, with its references visible.
-    pub(crate) fn check_references(self, items: &RawItems) -> Result<(), BadReference> {
+    pub(crate) fn check_references(self, items: RawItems<'_>) -> Result<(), BadReference> {
         let mut references = 0_usize;
         for (name, value) in self.iter() {
             match value {
@@ -205,19 +217,13 @@ impl<'a> MapView<'a> {
     }
 
     /// The same map with its references followed.
-    pub(crate) fn joined<'b>(self, items: &'b RawItems) -> MapView<'b>
-    where
-        'a: 'b,
-    {
-        MapView {
-            raw: (!items.is_empty()).then_some(items),
-            ..self
-        }
+    pub(crate) fn joined(self, items: RawItems<'a>) -> Self {
+        Self { raw: items, ..self }
     }
 }
 
-impl<'a> ArrayView<'a> {
-    fn check_references(self, items: &RawItems) -> Result<(), BadReference> {
+impl ArrayView<'_> {
+    fn check_references(self, items: RawItems<'_>) -> Result<(), BadReference> {
         self.iter().try_for_each(|item| match item {
             View::Array(inner) => inner.check_references(items),
             View::Map(inner) => inner.check_references(items),
@@ -257,53 +263,70 @@ impl PartialEq for MapView<'_> {
 #[derive(Debug)]
 pub(crate) struct BadReference;
 
-/// The binaries that travel beside the box.
-#[derive(Clone, Default)]
-pub(crate) struct RawItems {
-    bytes: Vec<u8>,
-    ends: Vec<u32>,
+/// The binaries that travel beside the box, where they lie.
+#[derive(Clone, Copy)]
+pub(crate) struct RawItems<'a> {
+    bytes: &'a [u8],
+    places: &'a [Span],
 }
 
-impl RawItems {
-    /// Copies the items out of `kps.raw`; `None` unless all of them are bytes.
-    pub(crate) fn copy_from(items: ArrayView<'_>) -> Option<Self> {
-        let total = items.iter().try_fold(0_usize, |sum, item| match item {
-            View::Bin(bytes) => Some(sum + bytes.len()),
-            _ => None,
-        })?;
-        let mut copy = Self {
-            bytes: Vec::with_capacity(total),
-            ends: Vec::with_capacity(items.len()),
-        };
-        for item in items.iter() {
-            if let View::Bin(bytes) = item {
-                copy.bytes.extend_from_slice(bytes);
-                copy.ends.push(u32::try_from(copy.bytes.len()).ok()?);
+impl<'a> RawItems<'a> {
+    const NONE: Self = Self {
+        bytes: &[],
+        places: &[],
+    };
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.places.is_empty()
+    }
+
+    fn at(self, index: View<'_>) -> Option<&'a [u8]> {
+        let View::Int(index) = index else { return None };
+        let place = self.places.get(usize::try_from(index).ok()?)?;
+        Some(place.of(self.bytes))
+    }
+}
+
+/// Where the raw items of a frame lie in it. Our own peers send one, so a few cost no allocation.
+#[derive(Clone)]
+pub(crate) struct RawPlaces {
+    few: [Span; 4],
+    count: usize,
+    many: Vec<Span>,
+}
+
+impl RawPlaces {
+    pub(crate) const NONE: Self = Self {
+        few: [Span::EMPTY; 4],
+        count: 0,
+        many: Vec::new(),
+    };
+
+    pub(crate) fn push(&mut self, place: Span) {
+        match self.few.get_mut(self.count) {
+            Some(free) => *free = place,
+            None => {
+                if self.many.is_empty() {
+                    self.many.extend(self.few);
+                }
+                self.many.push(place);
             }
         }
-        Some(copy)
+        self.count += 1;
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    fn at(&self, index: View<'_>) -> Option<&[u8]> {
-        let View::Int(index) = index else { return None };
-        let index = usize::try_from(index).ok()?;
-        let end = *self.ends.get(index)?;
-        let start = match index.checked_sub(1) {
-            Some(before) => *self.ends.get(before)?,
-            None => 0,
+    pub(crate) fn items<'a>(&'a self, bytes: &'a [u8]) -> RawItems<'a> {
+        let places = match self.few.get(..self.count) {
+            Some(few) => few,
+            None => &self.many,
         };
-        self.bytes
-            .get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+        RawItems { bytes, places }
     }
 }
 
 impl<'a> Cursor<'a> {
     /// The value under the cursor, which moves behind it.
-    pub(super) fn view(&mut self, raw: Option<&'a RawItems>) -> Option<View<'a>> {
+    fn view(&mut self, raw: RawItems<'a>) -> Option<View<'a>> {
         Some(match self.head()? {
             Head::Nil => View::Nil,
             Head::Bool(value) => View::Bool(value),
@@ -325,14 +348,14 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    fn member(&mut self, raw: Option<&'a RawItems>) -> Option<(&'a str, View<'a>)> {
+    fn member(&mut self, raw: RawItems<'a>) -> Option<(&'a str, View<'a>)> {
         let Head::Text(name) = self.head()? else {
             return None;
         };
         let value = self.view(raw)?;
-        if let Some(items) = raw
+        if !raw.is_empty()
             && let Some(target) = name.strip_suffix("__")
-            && let Some(item) = items.at(value)
+            && let Some(item) = raw.at(value)
         {
             return Some((target, View::Bin(item)));
         }

@@ -22,7 +22,7 @@ impl Sink for Hasher {
 }
 
 /// Counts, so that a buffer can be made of the right size: it then holds the only copy.
-struct Length(usize);
+pub(crate) struct Length(pub(crate) usize);
 
 impl Sink for Length {
     fn put(&mut self, bytes: &[u8]) {

@@ -24,6 +24,7 @@ mod schema;
 mod secret;
 mod settings;
 mod sign;
+mod signature;
 mod time;
 mod verified;
 

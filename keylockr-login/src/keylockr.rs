@@ -97,6 +97,38 @@ impl KeyLockr {
         }
     }
 
+    /// Whether a request that changes something comes from the site's own pages, by the rule of the
+    /// login routes: for handlers of the application's own.
+    ///
+    /// # Errors
+    /// [`Refusal::CrossOrigin`]
+    pub fn same_origin(&self, head: &Head) -> Result<(), Refusal> {
+        if self.0.site.admits(head) {
+            return Ok(());
+        }
+        tracing::info!(
+            name: "keylockr.request.cross_origin",
+            path = head.path(),
+            "refused a request that does not come from our own pages"
+        );
+        self.origin(head)?;
+        Err(Refusal::CrossOrigin)
+    }
+
+    /// The origin that people see, or a refusal in development mode off loopback.
+    pub(crate) fn origin(&self, head: &Head) -> Result<String, Refusal> {
+        self.0.site.origin(head).ok_or_else(|| {
+            self.0.warn_no_origin.call_once(|| {
+                tracing::warn!(
+                    name: "keylockr.origin.missing",
+                    "no public origin is configured, so only loopback addresses are served: set \
+                     KeyLockrBuilder::public_origin to the address that people use"
+                );
+            });
+            Refusal::CrossOrigin
+        })
+    }
+
     /// A refusal as the answer to a request for one of the login routes.
     #[must_use]
     pub fn refuse(&self, refusal: Refusal, head: &Head) -> Answer {

@@ -1,5 +1,7 @@
 //! The extractors.
 
+use std::future::{Ready, ready};
+
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::LocalBoxFuture;
 use keylockr_login::Refusal;
@@ -8,6 +10,7 @@ use crate::{
     handle::Handle,
     rejection::UserRejection,
     user::{Account, User, resolve, resolve_account},
+    vault::{SameOrigin, Vault, VaultRejection, resolve_vault, same_origin},
 };
 
 impl FromRequest for User {
@@ -40,6 +43,28 @@ impl<T: Clone + 'static> FromRequest for Account<T> {
             };
             Err(refused(&request, refusal))
         })
+    }
+}
+
+impl FromRequest for Vault {
+    type Error = VaultRejection;
+    type Future = LocalBoxFuture<'static, Result<Self, VaultRejection>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let vault = resolve_vault(&request).await?;
+            vault.ok_or_else(|| refused(&request, Refusal::SignedOut).into())
+        })
+    }
+}
+
+impl FromRequest for SameOrigin {
+    type Error = UserRejection;
+    type Future = Ready<Result<Self, UserRejection>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        ready(same_origin(request))
     }
 }
 

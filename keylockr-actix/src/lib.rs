@@ -192,6 +192,7 @@ mod session;
 mod store;
 mod trouble;
 mod user;
+mod vault;
 
 pub use self::{
     guard::{GuardService, RequireUser, SignedIn},
@@ -201,11 +202,13 @@ pub use self::{
     routes::routes,
     store::SteadyStore,
     user::{Account, User, resolve, resolve_account},
+    vault::{SameOrigin, Vault, VaultRejection, resolve_vault, same_origin},
 };
 /// The neutral service, for what has no place here: stores, texts, the page's look.
 pub use keylockr_login;
 pub use keylockr_login::{
     AccountType, AccountUnavailable, Admit, Answer, AnswerBody, ConfigError, Family, KeyLockr,
     KeyLockrBuilder, KeyPolicy, Limits, NotAdmitted, Page, Principal, Proxy, Refusal, ReturnTo,
-    Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready, Verdict,
+    Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready, VaultConfig,
+    VaultError, Verdict,
 };

@@ -19,6 +19,7 @@ use crate::link::{self, LinkHandle};
 use crate::returned::ReturnedFrames;
 use crate::service::Service;
 use crate::transport::TransportErrorKind;
+use crate::vault::{Vault, VaultConfig, VaultGrant};
 
 /// One KeyLockr service: its keys and its clock, and everything that talks to it. Clones are cheap
 /// and share all of that; make one for a process.
@@ -189,6 +190,16 @@ impl Client {
     /// be called within a tokio runtime.
     pub fn link(&self, config: LinkConfig, keys: Arc<ClientKeys>) -> LinkHandle {
         link::spawn(Arc::clone(&self.service), config, keys)
+    }
+
+    /// The encrypted record of an authorised user, over the link of their connection. It must be
+    /// called within a tokio runtime; `grant` is what the sign-in left behind.
+    ///
+    /// Keep one vault for a connection, and clone it: clones share the filekey and take turns in
+    /// writing. The vault listens to the link; whoever wants every event of it since its start asks
+    /// [`LinkHandle::events`] before.
+    pub fn vault(&self, config: VaultConfig, link: LinkHandle, grant: VaultGrant) -> Vault {
+        Vault::open(config, link, grant, Arc::clone(&self.service))
     }
 
     /// Asks whether a connection is still good (K 4.2). No answer is neither a yes nor a no.

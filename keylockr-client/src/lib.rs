@@ -2,11 +2,12 @@
 //!
 //! `keylockr-proto` knows the protocol and does no I/O; this crate gives its machines a network, a
 //! clock and randomness, and decides nothing itself. A [`Client`] stands for one KeyLockr service.
-//! It remembers the service's keys (24 hours) and its time (10 minutes), and has three uses:
+//! It remembers the service's keys (24 hours) and its time (10 minutes), and has four uses:
 //!
 //! * [`Client::login`] runs one login from the handshake to its end,
 //! * [`Client::link`] keeps the connection of an authorised user open, for the app data and to
 //!   learn at once when the user revokes it,
+//! * [`Client::vault`] reads and writes the user's encrypted record over such a connection,
 //! * [`Client::verify`] asks whether a connection is still good.
 //!
 //! Web applications use `keylockr-tower` or `keylockr-actix`, which do all of this for them.
@@ -71,7 +72,9 @@
 //! `keylockr.keys.{changed, not_pinned, unusable}`, `keylockr.clock.{measured, refused}`,
 //! `keylockr.socket.{open, refused, close, closed, broken, stuck}`,
 //! `keylockr.login.{progress, end}`, `keylockr.link.{status, waiting, lagged}`,
-//! `keylockr.replay.full`. None holds a key, a nonce, a frame, a message of the service, or the
+//! `keylockr.replay.full`, and of the vault
+//! `keylockr.vault.{damaged, key, memory, memory_full, not_configured, overwritten, rolled_back, sender_changed}`.
+//! None holds a key, a nonce, a frame, a message of the service, or the
 //! address of the socket, whose `sig` opens the connection for whoever knows it.
 //!
 //! # Features
@@ -93,6 +96,7 @@ mod replay;
 mod returned;
 mod service;
 mod transport;
+mod vault;
 mod wire;
 
 pub use client::Client;
@@ -112,3 +116,9 @@ pub use transport::{
     HttpRequest, HttpResponse, MAX_MESSAGE, Method, Socket, SocketError, SocketEvent, SocketTarget,
     Transport, TransportError, TransportErrorKind,
 };
+pub use vault::{
+    BindingError, BindingSecret, MemoryRecords, MemoryUnavailable, RecordFacts, RecordId,
+    RecordMemory, RecordVersion, Rollback, SenderPin, Snapshot, Vault, VaultConfig, VaultError,
+    VaultGrant, VaultProgress, VaultWatch, WriteOutcome,
+};
+pub use zeroize::Zeroizing;

@@ -73,7 +73,7 @@ macro_rules! __define_rejection {
         pub enum UserRejection {
             /// Nobody is signed in: 401, or for a page 303 to the sign-in page.
             SignedOut(Refused),
-            /// Somebody is signed in and may not: 403.
+            /// Somebody is signed in and may not, or the request is not from our own pages: 403.
             Forbidden(Refused),
             /// The session store does not answer: 503, and never "signed out".
             StoreUnavailable(Refused),
@@ -93,7 +93,9 @@ macro_rules! __define_rejection {
             fn sorted(refused: Refused, refusal: $crate::Refusal) -> Self {
                 match refusal {
                     $crate::Refusal::SignedOut => Self::SignedOut(refused),
-                    $crate::Refusal::Forbidden => Self::Forbidden(refused),
+                    $crate::Refusal::Forbidden | $crate::Refusal::CrossOrigin => {
+                        Self::Forbidden(refused)
+                    }
                     $crate::Refusal::StoreUnavailable => Self::StoreUnavailable(refused),
                     _ => Self::Unavailable(refused),
                 }
@@ -134,7 +136,7 @@ macro_rules! __define_rejection {
                 }
             }
 
-            fn answer(&self) -> $crate::Answer {
+            pub(crate) fn answer(&self) -> $crate::Answer {
                 match (self.refused(), self) {
                     (Some(refused), _) => refused.asker.answer_at_mount(refused.refusal()),
                     (None, Self::LayerMissing(missing)) => missing.answer(),
@@ -222,5 +224,108 @@ macro_rules! __define_guard {
                 }
             }
         }
+    };
+}
+
+/// `Vault` and `VaultRejection`, over the adapter's `UserRejection`; and `SameOrigin`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __define_vault {
+    () => {
+        /// The signed-in person's end-to-end encrypted record, as an extractor.
+        ///
+        /// Everything that [`keylockr_login::RequestVault`] can do, which this is by `Deref`; its
+        /// errors become answers by `?` in a handler that returns [`VaultRejection`]. It asks nobody
+        /// anything before it is used.
+        ///
+        /// It refuses strangers like [`User`](crate::User), and with 403 signed-in people whose
+        /// sign-in does not open the vault: those whose own browser holds the keys, and those who
+        /// have to sign in anew because the keys are in another process or were lost at a restart
+        /// (see [`keylockr_login::KeyLockr::vault`]). They are signed in all the same, so it is no
+        /// 401.
+        #[derive(Clone, Debug)]
+        pub struct Vault($crate::RequestVault);
+
+        impl Vault {
+            /// The same, without the framework's wrapping.
+            #[must_use]
+            pub fn into_inner(self) -> $crate::RequestVault {
+                self.0
+            }
+        }
+
+        impl ::std::ops::Deref for Vault {
+            type Target = $crate::RequestVault;
+
+            fn deref(&self) -> &$crate::RequestVault {
+                &self.0
+            }
+        }
+
+        /// Why a vault did not serve a request: what a handler returns whose vault has the last word.
+        ///
+        /// As a response it is a problem document, or a page for whoever asked for one: 423 with
+        /// `Retry-After` while the phone has to be unlocked, 409 when somebody else wrote first, 413
+        /// for what does not fit, 503 when KeyLockr cannot be asked or a write's outcome is unknown,
+        /// 502 for data that cannot be read, 403 when the person declines, 500 when the service is
+        /// not set up for data; 401 only when the connection was removed, which ends the session.
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub enum VaultRejection {
+            /// There is no user to ask for a vault.
+            User(crate::UserRejection),
+            /// The user's vault cannot be opened here, or did not do what it was asked.
+            Vault($crate::VaultRefused),
+        }
+
+        impl VaultRejection {
+            /// The neutral reason.
+            #[must_use]
+            pub fn refusal(&self) -> $crate::Refusal {
+                match self {
+                    Self::User(rejection) => rejection.refusal(),
+                    Self::Vault(refused) => refused.refusal(),
+                }
+            }
+
+            fn answer(&self) -> $crate::Answer {
+                match self {
+                    Self::User(rejection) => rejection.answer(),
+                    Self::Vault(refused) => refused.answer(),
+                }
+            }
+        }
+
+        impl From<crate::UserRejection> for VaultRejection {
+            fn from(rejection: crate::UserRejection) -> Self {
+                Self::User(rejection)
+            }
+        }
+
+        impl From<$crate::VaultRefused> for VaultRejection {
+            fn from(refused: $crate::VaultRefused) -> Self {
+                Self::Vault(refused)
+            }
+        }
+
+        impl ::std::fmt::Display for VaultRejection {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                match self {
+                    Self::User(rejection) => rejection.fmt(f),
+                    Self::Vault(refused) => refused.fmt(f),
+                }
+            }
+        }
+
+        impl ::std::error::Error for VaultRejection {}
+
+        /// The request comes from this site's own pages, or from a program without cookies; others
+        /// are refused with 403.
+        ///
+        /// As an extractor, it gives a handler the rule by which the sign-in routes judge their own
+        /// POSTs: `Origin` is the configured one, or `Sec-Fetch-Site` says `same-origin`. Every
+        /// handler that changes something for a signed-in person wants it, before its body.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct SameOrigin(());
     };
 }

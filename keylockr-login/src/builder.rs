@@ -8,7 +8,7 @@ use std::{
 };
 
 use keylockr_client::{
-    CancellationToken, Client, DEFAULT_BASE_URL,
+    CancellationToken, Client, VaultConfig, DEFAULT_BASE_URL,
     proto::login::{LoginConfig, VerifyPolicy},
 };
 use keylockr_proto::{AppTag, DisplayName, Family, Revision, ServerKeys, Service, SvcId};
@@ -39,6 +39,7 @@ use crate::{
     store::{AttemptStore, Attempts, Gate, MemoryAttempts, MemoryRevocations, RevocationStore},
     streams::Streams,
     turns::Turns,
+    vault::VaultSite,
 };
 
 /// An application's own answers for refusals.
@@ -69,6 +70,8 @@ pub struct KeyLockrBuilder {
     admit: Arc<dyn AnyAdmit>,
     keeps_connections: bool,
     deletes_connections: bool,
+    vault: Option<VaultConfig>,
+    filekey_at_sign_in: bool,
     carry_over: Vec<String>,
     page: Page,
     restyle: Option<Restyle>,
@@ -102,6 +105,8 @@ impl KeyLockrBuilder {
             admit: Arc::new(Everybody),
             keeps_connections: false,
             deletes_connections: false,
+            vault: None,
+            filekey_at_sign_in: false,
             carry_over: Vec::new(),
             page: Page::new(),
             restyle: None,
@@ -236,6 +241,26 @@ impl KeyLockrBuilder {
         self
     }
 
+    /// Gives every signed-in person a vault: their own end-to-end encrypted record, see
+    /// [`KeyLockr::vault`]. It needs app data to be asked for: [`Self::app_tag`] in the seed family,
+    /// [`Self::ask_app_data`] in the appdata family.
+    ///
+    /// Connections made with fresh keys, which the seed family always uses, live in this process
+    /// only. After a restart people sign in anew to open their data.
+    pub fn vault(mut self, config: VaultConfig) -> Self {
+        self.vault = Some(config);
+        self
+    }
+
+    /// Asks for the filekey during the sign-in: nobody is signed in before their phone has released
+    /// it. Whoever has a locked phone is told to unlock it (status `unlock`), for 300 s at most, and
+    /// who declines is refused. Off by default: then the phone is asked at the first use of the
+    /// vault. It has no effect without [`Self::vault`].
+    pub fn filekey_at_sign_in(mut self, ask: bool) -> Self {
+        self.filekey_at_sign_in = ask;
+        self
+    }
+
     /// Session entries that outlive the change of the session's id at sign-in; all others are gone.
     pub fn carry_over<T: Into<String>>(mut self, keys: impl IntoIterator<Item = T>) -> Self {
         self.carry_over = keys.into_iter().map(Into::into).collect();
@@ -338,6 +363,9 @@ impl KeyLockrBuilder {
         {
             return Err(ConfigError::FixedKeys);
         }
+        if self.vault.is_some() && !service.wants_app_data() {
+            return Err(ConfigError::VaultWithoutAppData);
+        }
         let attempts = self
             .attempts
             .unwrap_or_else(|| Arc::new(MemoryAttempts::new()));
@@ -369,6 +397,10 @@ impl KeyLockrBuilder {
             admit: self.admit,
             keeps_connections: self.keeps_connections,
             deletes_connections: self.deletes_connections,
+            vault: self.vault.map(|config| VaultSite {
+                config,
+                at_sign_in: self.filekey_at_sign_in,
+            }),
             carry_over: self.carry_over,
             restyle: self.restyle,
             place: self.place,

@@ -1,5 +1,5 @@
-//! The KeyLockr connections of those who are signed in: their keys, in memory alone, and, where the
-//! site wants it, their open links, on which a revocation arrives at once (K 9).
+//! The KeyLockr connections of those who are signed in: their keys, in memory alone, their open
+//! links, and their vaults. What is done with them is in [`crate::links`].
 
 use std::{
     collections::HashMap,
@@ -7,43 +7,103 @@ use std::{
     time::Duration,
 };
 
-use keylockr_client::{LinkEvents, LinkHandle, LinkStatus};
-use keylockr_proto::{
-    AppId, ClientKeys, Revision,
-    link::{LinkConfig, LinkEvent, Request},
-};
+use keylockr_client::{LinkHandle, LinkStatus, Vault, VaultGrant};
+use keylockr_proto::{AppId, ClientKeys, Nickname, Revision};
 
-use crate::{moment::Moment, record::SessionRecord, shared::Shared, store::Revoked};
+use crate::{moment::Moment, record::SessionRecord};
 
-/// Between two looks at whether a connection is still used.
-const SWEEP: Duration = Duration::from_secs(60);
+/// How long a vault that nobody asks for keeps its link open, and a filekey that came with the
+/// sign-in waits to be used (K 8.6).
+pub(crate) const VAULT_IDLE: Duration = Duration::from_secs(15 * 60);
 
-/// How long deleting a connection may take, in the background.
-const DELETION: Duration = Duration::from_secs(30);
-
-/// What a sign-in leaves behind for its connection.
+/// What a sign-in leaves behind for its connection. In memory only.
 #[derive(Clone)]
 pub(crate) struct Handover {
     pub(crate) app_id: AppId,
     pub(crate) revision: Option<Revision>,
     pub(crate) keys: Arc<ClientKeys>,
+    /// For the vault, with the filekey where that came along.
+    pub(crate) grant: VaultGrant,
+    /// Where the filekey was asked for before the session began.
+    pub(crate) opened: Option<Opened>,
+}
+
+impl Handover {
+    /// For a vault. The filekey that came with the sign-in is good for one; it is nowhere else then.
+    pub(crate) fn take_grant(&mut self) -> VaultGrant {
+        let without = self.grant.clone().with_filekey(None);
+        std::mem::replace(&mut self.grant, without)
+    }
+}
+
+/// A link, and the vault over it once somebody asked for it.
+#[derive(Clone)]
+pub(crate) struct Opened {
+    pub(crate) link: LinkHandle,
+    pub(crate) vault: Option<Vault>,
 }
 
 /// All of them, by connection id. Several sessions may share one (fixed signing key).
 #[derive(Default)]
 pub(crate) struct Connections(Mutex<HashMap<String, Connection>>);
 
-struct Connection {
-    handover: Handover,
-    link: Option<LinkHandle>,
+/// One connection, of one person.
+pub(crate) struct Connection {
+    pub(crate) handover: Handover,
+    pub(crate) opened: Option<Opened>,
+    safe_id: String,
+    /// What the phone calls it; for display.
+    pub(crate) name: Option<Nickname>,
+    /// When its link was last asked for, or the connection began.
+    pub(crate) used: Moment,
     /// Session handles, with when they were last seen.
     sessions: HashMap<String, Moment>,
 }
 
 impl Connection {
+    pub(crate) fn new(
+        mut handover: Handover,
+        opened: Option<Opened>,
+        record: &SessionRecord,
+        now: Moment,
+    ) -> Self {
+        handover.opened = None;
+        Self {
+            handover,
+            opened,
+            safe_id: record.safe_id.clone(),
+            name: None,
+            used: now,
+            sessions: HashMap::from([(record.handle.clone(), now)]),
+        }
+    }
+
     fn last_seen(&self) -> Option<Moment> {
         self.sessions.values().copied().max()
     }
+
+    /// Erases the filekey, and takes the link away for the caller to close.
+    pub(crate) fn close(&mut self) -> Option<LinkHandle> {
+        // The key that came with the sign-in, if nobody has used it.
+        drop(self.handover.take_grant());
+        let Opened { link, vault } = self.opened.take()?;
+        if let Some(vault) = vault {
+            vault.forget_key();
+        }
+        Some(link)
+    }
+}
+
+/// What a look at a connection leads to.
+pub(crate) enum Swept {
+    /// It goes on.
+    Used,
+    /// It goes on without its link, which nobody uses.
+    Idle(LinkHandle),
+    /// Nobody is signed in by it any more.
+    Left(Connection),
+    /// It is not here.
+    Gone,
 }
 
 impl Connections {
@@ -54,189 +114,130 @@ impl Connections {
             return false;
         };
         connection.sessions.insert(record.handle.clone(), now);
-        let link = connection.link.as_ref();
-        link.is_some_and(|link| link.status() == LinkStatus::Up)
+        let opened = connection.opened.as_ref();
+        opened.is_some_and(|opened| opened.link.status() == LinkStatus::Up)
     }
 
-    /// Forgets a connection that is gone.
-    fn remove(&self, app_id: &str) {
-        self.lock().remove(app_id);
+    /// Adds a connection with its session, or the session to a connection that is here. Gives what
+    /// is to be closed: the connection's former link, or that of the longest unused one where there
+    /// would be more than `most`. The second says whether the connection was not here.
+    pub(crate) fn insert(
+        &self,
+        mut new: Connection,
+        app_id: &str,
+        most: usize,
+    ) -> (Option<LinkHandle>, bool) {
+        let mut connections = self.lock();
+        if let Some(known) = connections.get_mut(app_id) {
+            // The service answers to the keys of the latest sign-in alone.
+            let former = known.close();
+            new.sessions.extend(known.sessions.drain());
+            new.name = known.name.take();
+            *known = new;
+            return (former, false);
+        }
+        let mut closed = None;
+        if connections.len() >= most {
+            let oldest = connections
+                .iter()
+                .min_by_key(|(_, connection)| connection.last_seen())
+                .map(|(app_id, _)| app_id.clone());
+            let oldest = oldest.and_then(|oldest| connections.remove(&oldest));
+            closed = oldest.and_then(|mut oldest| oldest.close());
+        }
+        connections.insert(app_id.to_owned(), new);
+        (closed, true)
     }
 
-    /// Takes a session away; gives what remains of its connection if it was the last one.
-    fn leave(&self, record: &SessionRecord) -> Option<Connection> {
+    /// Does something with the connection of a session. `None`: it is not here, or is not this
+    /// person's.
+    pub(crate) fn with<T>(
+        &self,
+        record: &SessionRecord,
+        work: impl FnOnce(&mut Connection) -> T,
+    ) -> Option<T> {
         let mut connections = self.lock();
         let connection = connections.get_mut(&record.app_id)?;
-        connection.sessions.remove(&record.handle);
+        (connection.safe_id == record.safe_id).then(|| work(connection))
+    }
+
+    pub(crate) fn has(&self, app_id: &str) -> bool {
+        self.lock().contains_key(app_id)
+    }
+
+    /// The phone calls a connection something else.
+    pub(crate) fn rename(&self, app_id: &str, name: Option<Nickname>) {
+        if let Some(connection) = self.lock().get_mut(app_id) {
+            connection.name = name;
+        }
+    }
+
+    /// Takes a connection away.
+    pub(crate) fn remove(&self, app_id: &str) -> Option<Connection> {
+        self.lock().remove(app_id)
+    }
+
+    /// Takes all connections of a person away.
+    pub(crate) fn remove_person(&self, safe_id: &str) -> Vec<Connection> {
+        self.lock()
+            .extract_if(|_, connection| connection.safe_id == safe_id)
+            .map(|(_, connection)| connection)
+            .collect()
+    }
+
+    /// Takes a session away; gives its connection if it was the last one.
+    pub(crate) fn leave(&self, app_id: &str, handle: &str) -> Option<Connection> {
+        let mut connections = self.lock();
+        let connection = connections.get_mut(app_id)?;
+        connection.sessions.remove(handle);
         if connection.sessions.is_empty() {
-            connections.remove(&record.app_id)
+            connections.remove(app_id)
         } else {
             None
         }
     }
 
-    /// Drops sessions that were not seen lately; says whether any remains.
-    fn sweep(&self, app_id: &str, now: Moment, idle: Duration) -> bool {
+    /// Which connection a session is one of, by its handle.
+    pub(crate) fn of_session(&self, handle: &str) -> Option<String> {
+        let connections = self.lock();
+        let mut connections = connections.iter();
+        connections
+            .find(|(_, connection)| connection.sessions.contains_key(handle))
+            .map(|(app_id, _)| app_id.clone())
+    }
+
+    /// Drops sessions that were not seen lately, keys that nobody used, and, unless links are
+    /// `kept`, one that only a vault needed.
+    pub(crate) fn sweep(&self, app_id: &str, now: Moment, idle: Duration, kept: bool) -> Swept {
         let mut connections = self.lock();
         let Some(connection) = connections.get_mut(app_id) else {
-            return false;
+            return Swept::Gone;
         };
         connection
             .sessions
             .retain(|_, seen| now.since(*seen) < idle);
-        let used = !connection.sessions.is_empty();
-        if !used {
-            connections.remove(app_id);
+        if connection.sessions.is_empty() {
+            let left = connections.remove(app_id);
+            return left.map_or(Swept::Gone, Swept::Left);
         }
-        used
+        if now.since(connection.used) < VAULT_IDLE {
+            return Swept::Used;
+        }
+        drop(connection.handover.take_grant());
+        if kept {
+            return Swept::Used;
+        }
+        connection.close().map_or(Swept::Used, Swept::Idle)
     }
 
-    pub(crate) fn clear(&self) -> Vec<LinkHandle> {
+    pub(crate) fn clear(&self) -> Vec<Connection> {
         self.lock()
             .drain()
-            .filter_map(|(_, connection)| connection.link)
+            .map(|(_, connection)| connection)
             .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Connection>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Shared {
-    /// A session has begun: keeps its connection as far as the site wants that.
-    pub(crate) fn keep_connection(
-        self: &Arc<Self>,
-        handover: Handover,
-        record: &SessionRecord,
-        now: Moment,
-    ) {
-        let app_id = record.app_id.clone();
-        let mut connections = self.connections.lock();
-        let kept = connections.get_mut(&app_id);
-        if let Some(connection) = kept {
-            connection.sessions.insert(record.handle.clone(), now);
-            let over = |link: &LinkHandle| link.status().is_over();
-            if !connection.link.as_ref().is_some_and(over) {
-                return;
-            }
-        }
-        let sessions = connections
-            .remove(&app_id)
-            .map(|connection| connection.sessions)
-            .unwrap_or_default();
-        if connections.len() >= self.limits.connections {
-            let oldest = connections
-                .iter()
-                .min_by_key(|(_, connection)| connection.last_seen())
-                .map(|(app_id, _)| app_id.clone());
-            if let Some(oldest) = oldest {
-                connections.remove(&oldest);
-            }
-        }
-        let link = self.keeps_connections.then(|| self.open_link(&handover));
-        let events = link.as_ref().map(LinkHandle::events);
-        let mut connection = Connection {
-            handover,
-            link,
-            sessions,
-        };
-        connection.sessions.insert(record.handle.clone(), now);
-        connections.insert(app_id.clone(), connection);
-        drop(connections);
-        let shared = Arc::clone(self);
-        self.tasks
-            .spawn(async move { shared.watch_connection(app_id, events).await });
-    }
-
-    /// A session has ended. Where it was its connection's last, the link is closed and, if
-    /// `delete`, the connection is deleted on the phone.
-    pub(crate) fn leave_connection(self: &Arc<Self>, record: &SessionRecord, delete: bool) {
-        let Some(connection) = self.connections.leave(record).filter(|_| delete) else {
-            return;
-        };
-        let shared = Arc::clone(self);
-        let deletion = async move {
-            let link = match connection.link {
-                Some(link) if !link.status().is_over() => link,
-                _ => shared.open_link(&connection.handover),
-            };
-            match link.request(Request::Delete).await {
-                Ok(_) => {
-                    let app_id = connection.handover.app_id.as_str().to_owned();
-                    shared
-                        .connection_is_gone(app_id, "deleted at sign-out")
-                        .await;
-                }
-                Err(error) => tracing::warn!(
-                    name: "keylockr.connection.delete_failed",
-                    %error,
-                    "the connection stays on the person's phone"
-                ),
-            }
-            link.stop().await;
-        };
-        self.tasks.spawn(async move {
-            // In time or not: nobody waits for it.
-            let _ = tokio::time::timeout(DELETION, deletion).await;
-        });
-    }
-
-    /// A connection was deleted or refused: ends all its sessions.
-    pub(crate) async fn connection_is_gone(&self, app_id: String, why: &'static str) {
-        self.connections.remove(&app_id);
-        tracing::info!(name: "keylockr.connection.gone", app_id, why, "sessions ended");
-        if self
-            .revoked
-            .revoke(Revoked::Connection(app_id), self.now())
-            .await
-            .is_err()
-        {
-            tracing::error!(
-                name: "keylockr.revocation.unsaved",
-                "the revocation store does not answer: the revocation holds in this process only, for now"
-            );
-        }
-    }
-
-    fn open_link(&self, handover: &Handover) -> LinkHandle {
-        let config = LinkConfig::new(
-            self.service.family(),
-            handover.revision,
-            handover.app_id.clone(),
-        );
-        self.client.link(config, Arc::clone(&handover.keys))
-    }
-
-    /// Follows one connection until nobody uses it any more.
-    async fn watch_connection(&self, app_id: String, mut events: Option<LinkEvents>) {
-        loop {
-            tokio::select! {
-                () = self.stop.cancelled() => return,
-                () = tokio::time::sleep(SWEEP) => {
-                    if !self.connections.sweep(&app_id, self.now(), self.session.idle) {
-                        return;
-                    }
-                }
-                event = next(&mut events) => match event.as_deref() {
-                    Some(LinkEvent::Deleted) => {
-                        return self.connection_is_gone(app_id, "deleted by the person").await;
-                    }
-                    Some(LinkEvent::Revoked) => {
-                        return self.connection_is_gone(app_id, "refused by KeyLockr").await;
-                    }
-                    Some(_) => {}
-                    // The link is over. Whoever is signed in is re-checked as without one.
-                    None => events = None,
-                }
-            }
-        }
-    }
-}
-
-async fn next(events: &mut Option<LinkEvents>) -> Option<Arc<LinkEvent>> {
-    match events {
-        Some(events) => events.next().await,
-        None => std::future::pending().await,
     }
 }

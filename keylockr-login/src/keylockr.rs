@@ -2,10 +2,13 @@
 
 use std::{any::Any, fmt, future::Future, sync::Arc, time::Duration};
 
+use keylockr_proto::DisplayName;
+
 use crate::{
     answer::Answer,
     api,
     builder::KeyLockrBuilder,
+    connections::Connection,
     limits::HOOK_WAIT,
     page::{Notice, View},
     refusal::Refusal,
@@ -92,6 +95,38 @@ impl KeyLockr {
             Ok(Ok(account)) => Ok(account),
             Ok(Err(_)) | Err(_) => Err(Refusal::CannotTell),
         }
+    }
+
+    /// Whether a request that changes something comes from the site's own pages, by the rule of the
+    /// login routes: for handlers of the application's own.
+    ///
+    /// # Errors
+    /// [`Refusal::CrossOrigin`]
+    pub fn same_origin(&self, head: &Head) -> Result<(), Refusal> {
+        if self.0.site.admits(head) {
+            return Ok(());
+        }
+        tracing::info!(
+            name: "keylockr.request.cross_origin",
+            path = head.path(),
+            "refused a request that does not come from our own pages"
+        );
+        self.origin(head)?;
+        Err(Refusal::CrossOrigin)
+    }
+
+    /// The origin that people see, or a refusal in development mode off loopback.
+    pub(crate) fn origin(&self, head: &Head) -> Result<String, Refusal> {
+        self.0.site.origin(head).ok_or_else(|| {
+            self.0.warn_no_origin.call_once(|| {
+                tracing::warn!(
+                    name: "keylockr.origin.missing",
+                    "no public origin is configured, so only loopback addresses are served: set \
+                     KeyLockrBuilder::public_origin to the address that people use"
+                );
+            });
+            Refusal::CrossOrigin
+        })
     }
 
     /// A refusal as the answer to a request for one of the login routes.
@@ -185,6 +220,9 @@ impl KeyLockr {
     pub async fn sign_out_everywhere(&self, safe_id: &str) -> Result<(), Refusal> {
         let shared = &self.0;
         tracing::info!(name: "keylockr.person.signed_out", safe_id, "signed out everywhere");
+        for connection in shared.connections.remove_person(safe_id) {
+            shared.retire(connection, false);
+        }
         let person = Revoked::Person(safe_id.to_owned());
         shared
             .revoked
@@ -199,11 +237,63 @@ impl KeyLockr {
     /// As [`Self::sign_out_everywhere`].
     pub async fn end_session(&self, handle: &str) -> Result<(), Refusal> {
         let shared = &self.0;
+        let connection = shared.connections.of_session(handle);
+        let left = connection.and_then(|app_id| shared.connections.leave(&app_id, handle));
+        if let Some(connection) = left {
+            shared.retire(connection, false);
+        }
         shared
             .revoked
             .revoke(Revoked::Session(handle.to_owned()), shared.now())
             .await
             .map_err(|_| Refusal::StoreUnavailable)
+    }
+
+    /// Ends every session that was made through one KeyLockr connection ([`User::app_id`]) up to
+    /// now, wherever it is. The connection itself stays on the person's phone.
+    ///
+    /// # Errors
+    /// As [`Self::sign_out_everywhere`].
+    pub async fn sign_out_connection(&self, app_id: &str) -> Result<(), Refusal> {
+        let shared = &self.0;
+        tracing::info!(name: "keylockr.connection.signed_out", app_id, "signed out everywhere");
+        if let Some(connection) = shared.connections.remove(app_id) {
+            shared.retire(connection, false);
+        }
+        let connection = Revoked::Connection(app_id.to_owned());
+        shared
+            .revoked
+            .revoke(connection, shared.now())
+            .await
+            .map_err(|_| Refusal::StoreUnavailable)
+    }
+
+    /// Gives the person's connection another name on their phone, and says how KeyLockr took it
+    /// (K 9). Control characters are dropped and 64 characters kept; `None`: nothing of it can be
+    /// shown, here or there.
+    ///
+    /// # Errors
+    /// As [`Self::vault`] where the connection is not this process's to use;
+    /// [`Refusal::ServiceUnavailable`] when KeyLockr does not answer: the name may be either then.
+    pub async fn rename_connection(
+        &self,
+        user: &User,
+        name: &str,
+    ) -> Result<Option<String>, Refusal> {
+        let Ok(name) = DisplayName::truncated(name) else {
+            return Ok(None);
+        };
+        let name = self.0.rename_connection(user.record(), name).await?;
+        Ok(name.map(|name| name.as_str().to_owned()))
+    }
+
+    /// What the person's phone calls their connection, if this process has heard of a new name. For
+    /// display only.
+    #[must_use]
+    pub fn connection_name(&self, user: &User) -> Option<String> {
+        let name = |connection: &mut Connection| connection.name.clone();
+        let name = self.0.connections.with(user.record(), name).flatten();
+        name.map(|name| name.as_str().to_owned())
     }
 
     /// Begins a graceful stop and waits for it, five seconds at most: no new attempts, event streams
@@ -215,9 +305,8 @@ impl KeyLockr {
         let shared = Arc::clone(&self.0);
         shared.stop.cancel();
         async move {
-            let links = shared.connections.clear();
-            for link in links {
-                shared.tasks.spawn(async move { link.stop().await });
+            for connection in shared.connections.clear() {
+                shared.retire(connection, false);
             }
             shared.tasks.close();
             if tokio::time::timeout(STOP_WAIT, shared.tasks.wait())

@@ -66,6 +66,7 @@ mod key_policy;
 mod keylockr;
 mod limiter;
 mod limits;
+mod links;
 mod moment;
 mod origin;
 mod page;
@@ -94,10 +95,15 @@ mod store;
 mod streams;
 mod turns;
 mod user;
+mod vault;
 mod verdict;
 mod visit;
 
-pub use keylockr_client::{Client, proto::login::VerifyPolicy};
+pub use keylockr_client::{
+    BindingError, BindingSecret, Client, MemoryRecords, MemoryUnavailable, RecordFacts, RecordId,
+    RecordMemory, RecordVersion, Rollback, SenderPin, Snapshot, Vault, VaultConfig, VaultError,
+    VaultProgress, VaultWatch, WriteOutcome, proto::login::VerifyPolicy,
+};
 pub use keylockr_proto::{BoxSecret, Family, QrUri, Revision, ServerKeys, SignSecret, UnixTime};
 
 pub use self::{
@@ -132,6 +138,7 @@ pub use self::{
         Revoked, Sought, StoreFuture, StoreUnavailable,
     },
     user::User,
+    vault::{RequestVault, VaultRefused},
     verdict::Verdict,
     visit::{AnyAccount, Visit},
 };

@@ -62,6 +62,34 @@ pub enum Refusal {
     StoreUnavailable,
     /// A predicate or hook of the application cannot tell: 503.
     CannotTell,
+    /// The phone has been asked for the key to a person's data, and has not released it yet: 423.
+    VaultLocked {
+        /// Seconds until it is worth trying again.
+        retry_after: u32,
+    },
+    /// The person declined on the phone to release their data: 403.
+    VaultDenied,
+    /// The person is signed in, and their data cannot be opened by this sign-in any more: its keys
+    /// are in another process, or were lost when this one started. 403: a new sign-in helps.
+    VaultNotHere,
+    /// The person's own browser holds the keys to their data: 403.
+    VaultWithBrowser,
+    /// Somebody else has written to the data since it was read: 409.
+    VaultConflict,
+    /// The data is older than it was before, or its key comes from another phone: 409. The person
+    /// has to be asked before it is used.
+    VaultSuspicious,
+    /// KeyLockr cannot be asked for the data: 503. A write has not taken place.
+    VaultUnavailable {
+        /// Seconds until it is worth trying again.
+        retry_after: u32,
+    },
+    /// The connection was lost with a write on its way: 503. It has taken place or it has not.
+    VaultOutcomeUnknown,
+    /// What came in place of the data cannot be right: 502.
+    VaultUnreadable,
+    /// The site has no vault, or KeyLockr keeps no data for it: 500.
+    VaultMisconfigured,
     /// The layer that belongs around the routes is missing: 500.
     LayerMissing,
 }
@@ -90,6 +118,16 @@ impl Refusal {
         Self::ServiceUnavailable { retry_after: 5 },
         Self::StoreUnavailable,
         Self::CannotTell,
+        Self::VaultLocked { retry_after: 3 },
+        Self::VaultDenied,
+        Self::VaultNotHere,
+        Self::VaultWithBrowser,
+        Self::VaultConflict,
+        Self::VaultSuspicious,
+        Self::VaultUnavailable { retry_after: 5 },
+        Self::VaultOutcomeUnknown,
+        Self::VaultUnreadable,
+        Self::VaultMisconfigured,
         Self::LayerMissing,
     ];
 
@@ -111,14 +149,16 @@ impl Refusal {
         self.row().2
     }
 
-    /// Seconds for `Retry-After`, with every 429 and 503.
+    /// Seconds for `Retry-After`, with every 423, 429 and 503.
     #[must_use]
     pub const fn retry_after(&self) -> Option<u32> {
         match self {
             Self::TooMany { retry_after }
             | Self::Full { retry_after }
-            | Self::ServiceUnavailable { retry_after } => Some(*retry_after),
-            Self::StoreUnavailable | Self::CannotTell => Some(5),
+            | Self::ServiceUnavailable { retry_after }
+            | Self::VaultLocked { retry_after }
+            | Self::VaultUnavailable { retry_after } => Some(*retry_after),
+            Self::StoreUnavailable | Self::CannotTell | Self::VaultOutcomeUnknown => Some(5),
             _ => None,
         }
     }
@@ -185,6 +225,56 @@ impl Refusal {
                 503,
                 "cannot_tell",
                 "This site cannot decide that right now. Nothing was changed.",
+            ),
+            Self::VaultLocked { .. } => (
+                423,
+                "vault_locked",
+                "Unlock KeyLockr on your phone to open your data.",
+            ),
+            Self::VaultDenied => (
+                403,
+                "vault_denied",
+                "Your phone did not release your data. Nothing was changed.",
+            ),
+            Self::VaultNotHere => (
+                403,
+                "vault_not_here",
+                "Sign out and in again to open your data.",
+            ),
+            Self::VaultWithBrowser => (
+                403,
+                "vault_with_browser",
+                "The keys to your data are in the browser you signed in with, not on this site.",
+            ),
+            Self::VaultConflict => (
+                409,
+                "vault_conflict",
+                "Your data was changed elsewhere in the meantime. Nothing was overwritten.",
+            ),
+            Self::VaultSuspicious => (
+                409,
+                "vault_suspicious",
+                "Your data is not what it was before. Nothing was changed.",
+            ),
+            Self::VaultUnavailable { .. } => (
+                503,
+                "vault_unavailable",
+                "Your data cannot be reached right now. Nothing was changed.",
+            ),
+            Self::VaultOutcomeUnknown => (
+                503,
+                "vault_outcome_unknown",
+                "Your data may or may not have been saved. Look before you save it again.",
+            ),
+            Self::VaultUnreadable => (
+                502,
+                "vault_unreadable",
+                "Your data cannot be read. Nothing was changed.",
+            ),
+            Self::VaultMisconfigured => (
+                500,
+                "vault_misconfigured",
+                "This site is not set up to keep your data.",
             ),
             Self::LayerMissing => (
                 500,
@@ -324,7 +414,7 @@ mod tests {
                 assert_eq!(answer.status, refusal.status());
                 assert_eq!(answer.refusal, Some(*refusal));
                 assert_eq!(header(&answer, "cache-control"), Some("no-store"));
-                let retry_after = matches!(refusal.status(), 429 | 503);
+                let retry_after = matches!(refusal.status(), 423 | 429 | 503);
                 assert_eq!(
                     header(&answer, "retry-after").is_some(),
                     retry_after,

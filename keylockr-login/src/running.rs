@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use keylockr_client::{
-    CancellationToken, FrameReturn,
+    CancellationToken, FrameReturn, VaultGrant,
     proto::login::{Authorized, Login, LoginConfig, LoginEnd, LoginFailure, Progress},
     return_channel,
 };
@@ -235,11 +235,14 @@ impl Shared {
         let Ok(plain) = serde_json::to_vec(&approved).map(zeroize::Zeroizing::new) else {
             return self.write_end(id, End::Failed(Failure::Site)).await;
         };
-        if self.keeps_connections || self.deletes_connections {
+        if self.wants_handovers() {
+            let service = self.service.clone();
             let handover = Handover {
                 app_id: authorized.app_id.clone(),
                 revision: authorized.revision,
+                grant: VaultGrant::from_authorized(service, Arc::clone(&keys), authorized),
                 keys,
+                opened: None,
             };
             self.handovers().insert(id.clone(), handover);
         }

@@ -30,6 +30,7 @@ use crate::{
     store::{Attempts, Gate},
     streams::Streams,
     turns::Turns,
+    vault::VaultSite,
 };
 
 /// Names the place of an address for the phone.
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) admit: Arc<dyn AnyAdmit>,
     pub(crate) keeps_connections: bool,
     pub(crate) deletes_connections: bool,
+    pub(crate) vault: Option<VaultSite>,
     pub(crate) carry_over: Vec<String>,
     pub(crate) restyle: Option<Restyle>,
     pub(crate) place: Option<Place>,

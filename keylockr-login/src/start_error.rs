@@ -25,6 +25,9 @@ pub enum ConfigError {
     /// Fixed box keys outside revision 2 of the appdata family (K 10).
     #[error("fixed box keys need the appdata family with revision 2 as the minimum")]
     FixedKeys,
+    /// A vault, and no app data asked for: there would be nothing to open.
+    #[error("a vault needs app data: set an app tag, or ask for app data in the appdata family")]
+    VaultWithoutAppData,
     /// A store that processes share needs a seal key that they share too.
     #[error("a shared attempt store needs a seal key")]
     SealKey,

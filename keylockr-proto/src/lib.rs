@@ -169,7 +169,7 @@ pub use keys::{
 pub use line::{Counters, ReplayVerdict};
 pub use msgpack::{ArrayView, Document, MapView, Value, View};
 pub use push::{AuthOutcome, AuthResult, Capabilities, Grant, Push};
-pub use record::{DataNonce, FixedNonceWrites, RecordCodec, RecordLayout};
+pub use record::{DataNonce, FixedNonceWrites, RecordCodec, RecordDigest, RecordLayout};
 pub use time::{Now, UnixTime, Window};
 pub use verify::{Possession, PossessionProof, VerifyOutcome, VerifyRequest};
 

@@ -14,6 +14,8 @@ use crate::action::MAX_RECORD;
 use crate::entropy::{Entropy, draw};
 use crate::error::{Error, ErrorKind};
 use crate::filekey::Filekey;
+use crate::id::Family;
+use crate::keys::hex;
 use crate::primitives::{self, NONCE_LENGTH, TAG_LENGTH};
 
 /// Says that the content carries the inner layer.
@@ -46,6 +48,33 @@ impl fmt::Debug for DataNonce {
     }
 }
 
+/// A short hash of an encrypted record, to tell two states of it apart. It needs no key and is no
+/// secret: the service holds the record itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RecordDigest([u8; Self::LENGTH]);
+
+impl RecordDigest {
+    /// Bytes of a digest.
+    pub const LENGTH: usize = 32;
+
+    /// SHA-256 of a record as the service keeps it.
+    pub fn of(record: &[u8]) -> Self {
+        Self(primitives::sha256(record))
+    }
+}
+
+impl fmt::Display for RecordDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for RecordDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecordDigest({self})")
+    }
+}
+
 /// How records of a family are laid out. Configuration, following the dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordLayout {
@@ -75,9 +104,22 @@ pub struct RecordCodec {
     writes: FixedNonceWrites,
     inner_used: bool,
     falls_back: bool,
+    /// With which a record of the `nd` layout is read where the prefix layout is configured.
+    other_nonce: Option<DataNonce>,
 }
 
 impl RecordCodec {
+    /// The room that a layout takes of [`MAX_RECORD`], in bytes.
+    pub const fn overhead(family: Family, writes: FixedNonceWrites) -> usize {
+        match (family, writes) {
+            (Family::AppData, _) => NONCE_LENGTH + TAG_LENGTH,
+            (Family::Seed, FixedNonceWrites::InsecureRaw) => TAG_LENGTH,
+            (Family::Seed, FixedNonceWrites::Inner) => {
+                TAG_LENGTH + INNER_MAGIC.len() + NONCE_LENGTH + TAG_LENGTH
+            }
+        }
+    }
+
     /// For a record of this layout, written with the inner layer where the layout needs it.
     pub fn new(layout: RecordLayout) -> Self {
         Self {
@@ -85,6 +127,7 @@ impl RecordCodec {
             writes: FixedNonceWrites::default(),
             inner_used: false,
             falls_back: false,
+            other_nonce: None,
         }
     }
 
@@ -110,6 +153,14 @@ impl RecordCodec {
         self
     }
 
+    /// Reads a record of the `nd` layout too, when the one of the prefix layout fails and the blob
+    /// gave this nonce. Writing keeps to the configured layout, in which this nonce is never used.
+    #[must_use]
+    pub fn with_fixed_nonce_fallback(mut self, nonce: Option<DataNonce>) -> Self {
+        self.other_nonce = nonce;
+        self
+    }
+
     /// Whether the record has the inner layer, as far as was seen.
     pub fn inner_used(&self) -> bool {
         self.inner_used
@@ -130,7 +181,13 @@ impl RecordCodec {
         }
         let key = filekey.as_bytes();
         match &self.layout {
-            RecordLayout::Prefix => open_prefixed(key, record).map(Some),
+            RecordLayout::Prefix => match (open_prefixed(key, record), &self.other_nonce) {
+                (Err(error), Some(nonce)) => {
+                    let content = open_tagged(key, nonce.as_bytes(), record).map_err(|_| error)?;
+                    self.peel(key, content).map(Some)
+                }
+                (opened, _) => opened.map(Some),
+            },
             RecordLayout::FixedNonce(nonce) => match open_tagged(key, nonce.as_bytes(), record) {
                 Ok(content) => self.peel(key, content).map(Some),
                 Err(_) if self.falls_back && !self.inner_used => {

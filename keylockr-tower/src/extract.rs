@@ -8,6 +8,7 @@ use crate::{
     handle::Handle,
     rejection::UserRejection,
     user::{Account, User, resolve, resolve_account},
+    vault::{SameOrigin, Vault, VaultRejection, resolve_vault, same_origin},
 };
 
 impl<S: Send + Sync> FromRequestParts<S> for User {
@@ -62,6 +63,34 @@ where
         _state: &S,
     ) -> Result<Option<Self>, UserRejection> {
         resolve_account(parts).await
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Vault {
+    type Rejection = VaultRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, VaultRejection> {
+        let vault = resolve_vault(parts).await?;
+        vault.ok_or_else(|| refused(parts, Refusal::SignedOut).into())
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Vault {
+    type Rejection = VaultRejection;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _state: &S,
+    ) -> Result<Option<Self>, VaultRejection> {
+        resolve_vault(parts).await
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for SameOrigin {
+    type Rejection = UserRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, UserRejection> {
+        same_origin(parts)
     }
 }
 

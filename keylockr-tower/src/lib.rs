@@ -209,6 +209,7 @@ mod saved;
 mod service;
 mod session;
 mod user;
+mod vault;
 
 #[cfg(feature = "axum")]
 pub use self::routes::routes;
@@ -221,13 +222,15 @@ pub use self::{
     saved::{KeyLockrFuture, SessionFuture, SessionService},
     service::{RoutesFuture, RoutesService, service},
     user::{Account, User, resolve, resolve_account},
+    vault::{SameOrigin, Vault, VaultRejection, resolve_vault, same_origin},
 };
 /// The neutral service, for what has no place here: stores, texts, the page's look.
 pub use keylockr_login;
 pub use keylockr_login::{
     AccountType, AccountUnavailable, Admit, Answer, AnswerBody, ConfigError, Family, KeyLockr,
     KeyLockrBuilder, KeyPolicy, Limits, NotAdmitted, Page, Principal, Proxy, Refusal, ReturnTo,
-    Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready, Verdict,
+    Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready, VaultConfig,
+    VaultError, Verdict,
 };
 
 /// The snippet on the repository's front page compiles, or this test fails.

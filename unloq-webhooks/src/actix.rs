@@ -35,7 +35,6 @@ use std::convert::Infallible;
 
 use actix_web::{
     FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder, ResponseError, Route,
-    body::MessageBody,
     dev::Payload,
     http::StatusCode,
     web::{self, Data},
@@ -47,6 +46,7 @@ use crate::{
     deliver::{self, handle},
     event::Event,
     head::Head,
+    hook::Hook,
     hooks::Hooks,
     rejection::{Reason, SignedRejection},
     signed::{EndsInSigned, Signed, without_hook},
@@ -68,12 +68,14 @@ where
     web::route().to(move |request: HttpRequest, body: web::Payload| {
         let handler = handler.clone();
         async move {
-            let verified = match receive::<T::Event>(&request, body.into_inner()).await {
-                Ok(verified) => verified,
-                Err(rejection) => return response(rejection.answer()),
+            let received = async {
+                let hooks = hooks(&request, T::Event::HOOK)?;
+                let verified = receive::<T::Event>(hooks, &request, body.into_inner()).await?;
+                Ok::<_, SignedRejection>((hooks, verified))
             };
-            let Some(hooks) = hooks(&request) else {
-                return response(Answer::unavailable(T::Event::HOOK));
+            let (hooks, verified) = match received.await {
+                Ok(received) => received,
+                Err(rejection) => return rejection.error_response(),
             };
             let answer = handle(hooks, verified, async |verified| {
                 request.extensions_mut().insert(verified);
@@ -85,4 +87,83 @@ where
             }
         }
     })
+}
+
+impl<E: Event> FromRequest for Signed<E> {
+    type Error = SignedRejection;
+    type Future = LocalBoxFuture<'static, Result<Self, SignedRejection>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let verified = request.extensions_mut().remove::<Verified<E>>();
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            if let Some(verified) = verified {
+                return Ok(Self(verified));
+            }
+            without_hook();
+            let hooks = hooks(&request, E::HOOK)?;
+            receive(hooks, &request, payload).await.map(Self)
+        })
+    }
+}
+
+impl ResponseError for SignedRejection {
+    fn status_code(&self) -> StatusCode {
+        status(self.answer())
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = response(self.answer());
+        // For middleware outside.
+        response.extensions_mut().insert(*self);
+        response
+    }
+}
+
+/// Found as themselves or as [`Data`].
+fn hooks(request: &HttpRequest, hook: Hook) -> Result<&Hooks, SignedRejection> {
+    request
+        .app_data::<Hooks>()
+        .or_else(|| request.app_data::<Data<Hooks>>().map(|hooks| &***hooks))
+        .ok_or(SignedRejection::new(hook, Reason::HooksMissing))
+        .inspect_err(|missing| tracing::error!(%hook, "{missing}"))
+}
+
+async fn receive<E: Event>(
+    hooks: &Hooks,
+    request: &HttpRequest,
+    body: Payload,
+) -> Result<Verified<E>, SignedRejection> {
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let headers = request.headers().iter();
+    let head = Head::new(request.method().as_str(), target)
+        .with_authority(uri.authority().map(|authority| authority.as_str()))
+        .with_headers(headers.map(|(name, value)| (name.as_str(), value.as_bytes())));
+    deliver::receive(hooks, &head, body).await
+}
+
+/// The status of what a handler gives.
+async fn run<H, T>(handler: &H, request: &HttpRequest) -> StatusCode
+where
+    H: Handler<T>,
+    T: FromRequest,
+    H::Output: Responder,
+{
+    match T::from_request(request, &mut Payload::None).await {
+        Ok(arguments) => handler.call(arguments).await.respond_to(request).status(),
+        Err(error) => error.into().error_response().status(),
+    }
+}
+
+fn response(answer: Answer) -> HttpResponse {
+    let mut response = HttpResponse::build(status(answer));
+    for header in answer.headers() {
+        response.insert_header(header);
+    }
+    response.body(answer.body())
+}
+
+fn status(answer: Answer) -> StatusCode {
+    StatusCode::from_u16(answer.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -11,11 +11,12 @@ use crate::{
     fields::Fields,
     hook::Hook,
     link,
-    mac::Keyed,
+    mac::{self, Keyed},
     media::Format,
     params::Params,
     secret::Secret,
     settings::{Configured, Settings},
+    signature::Signature,
     time::UnixTime,
     verified::{Facts, Standing, Verified},
 };
@@ -26,7 +27,7 @@ pub struct Admitted<'a, E> {
     settings: &'a Settings,
     hook: &'a Configured,
     target: &'a str,
-    signature: [u8; 32],
+    signature: Signature,
     format: Option<Format>,
     event: PhantomData<fn() -> E>,
 }
@@ -50,7 +51,7 @@ impl<'a, E: Event> Admitted<'a, E> {
         settings: &'a Settings,
         hook: &'a Configured,
         target: &'a str,
-        signature: [u8; 32],
+        signature: Signature,
         format: Option<Format>,
     ) -> Self {
         Self {
@@ -149,16 +150,16 @@ impl<'a, E: Event> Admitted<'a, E> {
         let secrets = &self.hook.secrets;
         let mut matched = Choice::from(0);
         let mut index = 0;
-        let mut consider = |at: u8, secret: &Secret, mac: Keyed| {
+        let mut consider = |at: u8, secret: &Secret, tag: Signature| {
             let live = Choice::from(u8::from(secret.is_live(now)));
-            let matches = mac.verify(&self.signature) & live;
+            let matches = mac::equal(&tag, &self.signature) & live;
             index.conditional_assign(&at, matches & !matched);
             matched |= matches;
         };
         if let [secret] = secrets.as_slice() {
             let mut mac = secret.keyed().clone();
             canonical::write(text, params, &mut mac);
-            consider(0, secret, mac);
+            consider(0, secret, mac.finish());
         } else {
             let mut macs: Vec<Keyed> = secrets
                 .iter()
@@ -166,7 +167,7 @@ impl<'a, E: Event> Admitted<'a, E> {
                 .collect();
             canonical::write(text, params, macs.as_mut_slice());
             for ((at, secret), mac) in (0..).zip(secrets.iter()).zip(macs) {
-                consider(at, secret, mac);
+                consider(at, secret, mac.finish());
             }
         }
         (matched, index)
@@ -195,14 +196,14 @@ impl<E: Event> Authentic<'_, E> {
         let event = E::read(&mut fields).map_err(VerifyErrorKind::Schema)?;
         let signed = self.settings.signs_params(E::HOOK).then_some(&self.params);
         let facts = Facts {
-            digest: canonical::digest(E::HOOK, &self.text, signed),
             secret_index: self.secret_index,
             path_index: self.path_index,
             warnings: fields.warnings,
             policy: self.settings.activation,
             standing: Standing::NotAsked,
         };
-        Ok(Verified::new(event, facts))
+        let text = canonical::text(&self.text, signed);
+        Ok(Verified::new(event, text, facts))
     }
 }
 

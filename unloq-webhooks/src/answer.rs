@@ -2,11 +2,7 @@
 
 use std::iter;
 
-use crate::{
-    error::VerifyError,
-    event::Link,
-    hook::Hook,
-};
+use crate::{error::VerifyError, event::Link, hook::Hook};
 
 /// The answer to a delivery: a status, a few headers and a short fixed body, the same whatever the
 /// handler wrote.

@@ -37,13 +37,6 @@
 
 use std::convert::Infallible;
 
-use ::axum::{
-    body::Body,
-    extract::{FromRef, FromRequest, Request, State},
-    handler::Handler,
-    response::{IntoResponse, Response},
-    routing::{MethodRouter, any},
-};
 use crate::{
     deliver::handle,
     event::Event,
@@ -52,6 +45,13 @@ use crate::{
     rejection::SignedRejection,
     signed::{EndsInSigned, Signed, without_hook},
     verified::Verified,
+};
+use ::axum::{
+    body::Body,
+    extract::{FromRef, FromRequest, Request, State},
+    handler::Handler,
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, any},
 };
 
 /// A route for one web hook, in place of `post(handler)`: verifies before any extractor runs,
@@ -67,29 +67,31 @@ where
     Hooks: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    any(async move |State(state): State<S>, request: Request| {
-        let hooks = Hooks::from_ref(&state);
-        let (mut parts, body) = request.into_parts();
-        let verified = match message::receive::<T::Event, _>(&hooks, &parts, body).await {
-            Ok(verified) => verified,
-            Err(rejection) => return message::response(rejection.answer()),
-        };
-        let answer = handle(&hooks, verified, |verified| {
-            parts.extensions.insert(verified);
-            let request = Request::from_parts(parts, Body::empty());
-            let response = handler.call(request, state);
-            async move { Ok::<_, Infallible>(response.await.status().as_u16()) }
-        });
-        match answer.await {
-            Ok(answer) => message::response(answer),
-            Err(never) => match never {},
-        }
-    })
+    any(
+        async move |State(state): State<S>, request: Request| -> Response {
+            let hooks = Hooks::from_ref(&state);
+            let (mut parts, body) = request.into_parts();
+            let verified = match message::receive::<T::Event, _>(&hooks, &parts, body).await {
+                Ok(verified) => verified,
+                Err(rejection) => return message::refusal(rejection),
+            };
+            let answer = handle(&hooks, verified, |verified| {
+                parts.extensions.insert(verified);
+                let request = Request::from_parts(parts, Body::empty());
+                let response = handler.call(request, state);
+                async move { Ok::<_, Infallible>(response.await.status().as_u16()) }
+            });
+            match answer.await {
+                Ok(answer) => message::response(answer),
+                Err(never) => match never {},
+            }
+        },
+    )
 }
 
 impl<E, S> FromRequest<S> for Signed<E>
 where
-    E: Event,
+    E: Event + Clone,
     Hooks: FromRef<S>,
     S: Send + Sync,
 {
@@ -108,16 +110,6 @@ where
 
 impl IntoResponse for SignedRejection {
     fn into_response(self) -> Response {
-        message::response(self.answer())
+        message::refusal(self)
     }
 }
-
-macro_rules! ends_in_signed {
-    ($($argument:ident)*) => {
-        impl<M, $($argument,)* E: Event> EndsInSigned for (M, $($argument,)* Signed<E>,) {
-            type Event = E;
-        }
-    };
-}
-
-crate::signed::up_to_eight_arguments!(ends_in_signed);

@@ -36,7 +36,7 @@ where
     D: Buf,
 {
     let hook = E::HOOK;
-    match check(hooks, head, body).await {
+    match check::<E, S, D, X>(hooks, head, body).await {
         Ok(verified) => {
             let (secret, path) = (verified.secret_index(), verified.path_index());
             tracing::info!(%hook, secret, path, "web hook verified");
@@ -54,11 +54,7 @@ where
     }
 }
 
-async fn check<E, S, D, X>(
-    hooks: &Hooks,
-    head: &Head<'_>,
-    body: S,
-) -> Result<Verified<E>, Reason>
+async fn check<E, S, D, X>(hooks: &Hooks, head: &Head<'_>, body: S) -> Result<Verified<E>, Reason>
 where
     E: Event,
     S: Stream<Item = Result<D, X>>,

@@ -90,18 +90,14 @@ impl<'a> Fields<'a> {
     pub(crate) fn sid(&self) -> Result<Box<str>, &'static str> {
         const MAX_CHARS: usize = 128;
         let sid = self.text("sid")?.ok_or("sid")?;
-        // Counted only where it can matter: a character has at most four bytes.
-        let fits = sid.len() <= 4 * MAX_CHARS && sid.chars().count() <= MAX_CHARS;
-        let allowed = self.schema.sid_rule.as_ref().is_none_or(|rule| rule(sid));
-        if sid.is_empty()
-            || !fits
-            || sid.chars().any(char::is_control)
-            || sid.contains("unloq_id")
-            || !allowed
-        {
+        // Counted only where it can matter: a character has one byte to four.
+        let fits = sid.len() <= MAX_CHARS
+            || sid.len() <= 4 * MAX_CHARS && sid.chars().count() <= MAX_CHARS;
+        if sid.is_empty() || !fits || has_control(sid) || holds_id_name(sid) {
             return Err("sid");
         }
-        Ok(sid.into())
+        let allowed = self.schema.sid_rule.as_ref().is_none_or(|rule| rule(sid));
+        if allowed { Ok(sid.into()) } else { Err("sid") }
     }
 
     /// `email` and `ip`, and whether they can be told apart (section 2.4).
@@ -156,6 +152,22 @@ impl<'a> Fields<'a> {
             Some((Kind::Number | Kind::Other, _)) => Err(name),
         }
     }
+}
+
+fn has_control(text: &str) -> bool {
+    if text.is_ascii() {
+        text.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        text.chars().any(char::is_control)
+    }
+}
+
+/// Whether a text holds the name that follows it in the signed text (section 2.4).
+fn holds_id_name(text: &str) -> bool {
+    const NAME: &[u8] = b"unloq_id";
+    text.as_bytes()
+        .windows(NAME.len())
+        .any(|window| window == NAME)
 }
 
 fn is_email(text: &str) -> bool {

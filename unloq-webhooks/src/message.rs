@@ -47,3 +47,10 @@ pub(crate) fn response<B: From<Bytes>>(answer: Answer) -> Response<B> {
     }
     response
 }
+
+/// Translates a refusal, which layers outside find in the extensions.
+pub(crate) fn refusal<B: From<Bytes>>(rejection: SignedRejection) -> Response<B> {
+    let mut response = response(rejection.answer());
+    response.extensions_mut().insert(rejection);
+    response
+}

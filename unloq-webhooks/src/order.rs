@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 /// Bytes of UTF-8 order as code points do. UTF-16 differs in one place: characters above U+FFFF are
 /// written with units from D800 on, so they come before U+E000 to U+FFFF. In UTF-8 those two ranges
 /// start with the bytes F0 to F4 and EE to EF, at the first difference between two names.
+#[inline]
 pub(crate) fn compare(a: &str, b: &str) -> Ordering {
     let differing = a.bytes().zip(b.bytes()).find(|(a, b)| a != b);
     match differing {
@@ -17,10 +18,20 @@ pub(crate) fn compare(a: &str, b: &str) -> Ordering {
 
 /// The start of a name as a number. Where two differ, they order as the names do; where they are
 /// equal, nothing is known.
+#[inline]
 pub(crate) fn prefix(name: &str) -> u64 {
+    let name = name.as_bytes();
     let mut bytes = [0; 8];
-    for (to, from) in bytes.iter_mut().zip(name.bytes()) {
-        *to = weight(from);
+    match name.first_chunk() {
+        Some(start) => bytes = *start,
+        None => {
+            for (to, from) in bytes.iter_mut().zip(name) {
+                *to = *from;
+            }
+        }
+    }
+    if !bytes.is_ascii() {
+        bytes = bytes.map(weight);
     }
     u64::from_be_bytes(bytes)
 }

@@ -2,25 +2,21 @@
 
 mod form;
 mod json;
+mod pairs;
+mod scan;
 mod span;
 
 pub(crate) use self::span::Kind;
-use self::span::{Pair, Texts};
+use self::{
+    pairs::{Pair, Pairs},
+    span::Texts,
+};
 use crate::{error::VerifyErrorKind, media::Format, order};
-
-/// The most parameters.
-pub(crate) const MAX_PARAMS: usize = 64;
 
 /// Parameters in the order of the signature, borrowed from the body where their text stands in it.
 pub(crate) struct Params<'b> {
     texts: Texts<'b>,
     pairs: Pairs,
-}
-
-/// The parameters found so far. Their room is a part of the value: nothing is allocated for them.
-pub(crate) struct Pairs {
-    pairs: [Pair; MAX_PARAMS],
-    len: usize,
 }
 
 impl<'b> Params<'b> {
@@ -34,31 +30,25 @@ impl<'b> Params<'b> {
 
     /// Reads a body that is not empty.
     pub(crate) fn read(format: Format, body: &'b [u8]) -> Result<Self, VerifyErrorKind> {
+        let mut params = Self::none();
+        let text = str::from_utf8(body);
         match format {
             Format::Json => {
-                let body = str::from_utf8(body).map_err(|_| VerifyErrorKind::MalformedBody)?;
-                let mut params = Self::of(body);
+                params.texts.body = text.map_err(|_| VerifyErrorKind::MalformedBody)?;
                 json::read(&mut params.texts, &mut params.pairs)?;
-                params.sorted()
             }
             Format::Form => {
                 // Pieces can be valid UTF-8 where the whole is not: escapes may complete them.
-                let mut params = Self::of(str::from_utf8(body).unwrap_or_default());
+                params.texts.body = text.unwrap_or_default();
                 form::read(body, &mut params.texts, &mut params.pairs)?;
-                params.sorted()
             }
         }
-    }
-
-    fn of(body: &'b str) -> Self {
-        Self {
-            texts: Texts::new(body),
-            pairs: Pairs::none(),
-        }
+        params.sort()?;
+        Ok(params)
     }
 
     /// Puts the names in order and refuses what no set of parameters may hold.
-    fn sorted(mut self) -> Result<Self, VerifyErrorKind> {
+    fn sort(&mut self) -> Result<(), VerifyErrorKind> {
         let texts = &self.texts;
         let pairs = self.pairs.as_mut_slice();
         for pair in pairs.iter_mut() {
@@ -81,7 +71,7 @@ impl<'b> Params<'b> {
             }
             last = Some(pair);
         }
-        Ok(self)
+        Ok(())
     }
 
     /// Removes parameters by name.
@@ -107,43 +97,5 @@ impl<'b> Params<'b> {
     pub(crate) fn get(&self, name: &str) -> Option<(Kind, &str)> {
         self.iter()
             .find_map(|(other, kind, text)| (other == name).then_some((kind, text)))
-    }
-}
-
-impl Pairs {
-    fn none() -> Self {
-        Self {
-            pairs: [Pair::NONE; MAX_PARAMS],
-            len: 0,
-        }
-    }
-
-    /// Adds a parameter, unless there are too many.
-    fn push(&mut self, pair: Pair) -> Result<(), VerifyErrorKind> {
-        let slot = self.pairs.get_mut(self.len);
-        *slot.ok_or(VerifyErrorKind::MalformedBody)? = pair;
-        self.len += 1;
-        Ok(())
-    }
-
-    fn as_slice(&self) -> &[Pair] {
-        self.pairs.get(..self.len).unwrap_or_default()
-    }
-
-    fn as_mut_slice(&mut self) -> &mut [Pair] {
-        self.pairs.get_mut(..self.len).unwrap_or_default()
-    }
-
-    fn retain(&mut self, keep: impl Fn(&Pair) -> bool) {
-        let mut kept = Self::none();
-        for pair in self.as_slice() {
-            if keep(pair)
-                && let Some(slot) = kept.pairs.get_mut(kept.len)
-            {
-                *slot = *pair;
-                kept.len += 1;
-            }
-        }
-        *self = kept;
     }
 }

@@ -3,7 +3,8 @@
 use crate::{answer::Answer, error::VerifyError, hook::Hook};
 
 /// Why there is no [`Signed`](crate::Signed) event. As a response it has the documented status and
-/// the short fixed body; the reason is in the log.
+/// the short fixed body; the reason is in the log, and for layers and middleware outside this value is
+/// in the extensions of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct SignedRejection {

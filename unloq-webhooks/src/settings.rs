@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
 use crate::{
     activation::ActivationPolicy,
     error::{VerifyError, VerifyErrorKind},
@@ -15,6 +13,7 @@ use crate::{
     replay::ReplayStore,
     schema::Schema,
     secret::SecretSet,
+    signature::{self, Signature},
 };
 
 /// One hook.
@@ -64,7 +63,7 @@ impl Settings {
         &self,
         hook: Hook,
         head: &Head<'_>,
-    ) -> Result<([u8; 32], Option<Format>), VerifyError> {
+    ) -> Result<(Signature, Option<Format>), VerifyError> {
         if head.method != "POST" {
             return Err(VerifyError::method(match hook {
                 Hook::Link => "POST, OPTIONS",
@@ -134,21 +133,12 @@ fn declared_length(field: Field<'_>) -> Option<usize> {
     }))
 }
 
-fn signature(field: Field<'_>) -> Result<[u8; 32], VerifyErrorKind> {
+fn signature(field: Field<'_>) -> Result<Signature, VerifyErrorKind> {
     let value = field.value.ok_or(VerifyErrorKind::MissingSignature)?;
     if field.repeated {
         return Err(VerifyErrorKind::RepeatedSignature);
     }
-    let mut signature = [0; 33];
-    let text = trim_ows(value);
-    match STANDARD.decode_slice(text, &mut signature) {
-        Ok(32) if text.len() == 44 => {}
-        _ => return Err(VerifyErrorKind::MalformedSignature),
-    }
-    signature
-        .first_chunk()
-        .copied()
-        .ok_or(VerifyErrorKind::MalformedSignature)
+    signature::parse(trim_ows(value)).ok_or(VerifyErrorKind::MalformedSignature)
 }
 
 /// Optional white space of a header field: spaces and tabs, nothing else.

@@ -37,8 +37,7 @@ pub fn sign(
 ///
 /// As verifying the body would fail.
 pub fn string_to_sign(path: &str, content_type: &str, body: &[u8]) -> Result<String, VerifyError> {
-    let mut text = Vec::new();
-    canonical::write(&reduce(path), Some(&read(content_type, body)?), &mut text);
+    let text = canonical::text(&reduce(path), Some(&read(content_type, body)?));
     String::from_utf8(text).map_err(|_| VerifyErrorKind::MalformedBody.into())
 }
 

@@ -32,7 +32,7 @@ impl<E> Deref for Signed<E> {
 )]
 pub trait EndsInSigned {
     /// The event.
-    type Event: Event;
+    type Event: Event + Clone;
 }
 
 /// Says once that a handler is on its own.
@@ -46,18 +46,21 @@ pub(crate) fn without_hook() {
     });
 }
 
-/// Calls a macro with the names of 0 to 8 arguments before the last one.
-macro_rules! up_to_eight_arguments {
-    ($implement:ident) => {
-        $implement!();
-        $implement!(A);
-        $implement!(A B);
-        $implement!(A B C);
-        $implement!(A B C D);
-        $implement!(A B C D F);
-        $implement!(A B C D F G);
-        $implement!(A B C D F G H);
-        $implement!(A B C D F G H I);
+macro_rules! ends_in_signed {
+    ($($argument:ident)*) => {
+        impl<$($argument,)* E: Event + Clone> EndsInSigned for ($($argument,)* Signed<E>,) {
+            type Event = E;
+        }
     };
 }
-pub(crate) use up_to_eight_arguments;
+
+// The first of these is a marker of axum's, and an argument like any other on actix-web.
+ends_in_signed!();
+ends_in_signed!(A);
+ends_in_signed!(A B);
+ends_in_signed!(A B C);
+ends_in_signed!(A B C D);
+ends_in_signed!(A B C D F);
+ends_in_signed!(A B C D F G);
+ends_in_signed!(A B C D F G H);
+ends_in_signed!(A B C D F G H I);

@@ -61,7 +61,7 @@ where
     S: Service<Request<Empty<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Send,
-    E: Event,
+    E: Event + Clone,
     A: http_body::Body + Send + 'static,
     A::Data: Send,
 {
@@ -82,7 +82,7 @@ where
             let (mut parts, body) = request.into_parts();
             let verified = match message::receive::<E, _>(&hooks, &parts, body).await {
                 Ok(verified) => verified,
-                Err(rejection) => return Ok(message::response(rejection.answer())),
+                Err(rejection) => return Ok(message::refusal(rejection)),
             };
             let answer = handle(&hooks, verified, |verified| {
                 parts.extensions.insert(verified);

@@ -2,8 +2,11 @@
 
 use std::{fmt, ops::Deref};
 
+use zeroize::Zeroizing;
+
 use crate::{
     activation::{Activation, ActivationPolicy},
+    canonical,
     event::{Activate, Event},
     replay::{Arrival, Begun, Digest},
 };
@@ -14,12 +17,13 @@ use crate::{
 #[derive(Clone)]
 pub struct Verified<E> {
     event: E,
+    /// The signed text: the digest is made of it when it is asked for.
+    text: Zeroizing<Vec<u8>>,
     facts: Facts,
 }
 
 #[derive(Clone, Copy)]
 pub(crate) struct Facts {
-    pub(crate) digest: Digest,
     pub(crate) secret_index: u8,
     pub(crate) path_index: u8,
     pub(crate) warnings: Warnings,
@@ -78,8 +82,12 @@ impl Warnings {
 }
 
 impl<E> Verified<E> {
-    pub(crate) fn new(event: E, facts: Facts) -> Self {
-        Self { event, facts }
+    pub(crate) fn new(event: E, text: Vec<u8>, facts: Facts) -> Self {
+        Self {
+            event,
+            text: Zeroizing::new(text),
+            facts,
+        }
     }
 
     /// The event.
@@ -90,11 +98,6 @@ impl<E> Verified<E> {
     /// The event, alone.
     pub fn into_event(self) -> E {
         self.event
-    }
-
-    /// What the delivery is remembered by.
-    pub fn digest(&self) -> Digest {
-        self.facts.digest
     }
 
     /// Which secret of the set has signed, from 0. Count these: when an old secret is silent, it
@@ -129,10 +132,15 @@ impl<E> Verified<E> {
 }
 
 impl<E: Event> Verified<E> {
+    /// What the delivery is remembered by. Computed at each call, from everything that was signed.
+    pub fn digest(&self) -> Digest {
+        canonical::digest(E::HOOK, &self.text)
+    }
+
     /// What a replay store is asked about.
     pub fn arrival(&self) -> Arrival {
         Arrival {
-            digest: self.facts.digest,
+            digest: self.digest(),
             hook: E::HOOK,
             user: self.event.user(),
         }

@@ -25,11 +25,14 @@ pub mod binding;
 pub mod finish;
 pub mod guard;
 pub mod html;
+pub mod key_holder;
 pub mod media;
 pub mod next;
 pub mod page;
+pub mod possession;
 pub mod progress;
 mod reply;
+pub mod return_link;
 pub mod revocation;
 pub mod same_origin;
 pub mod service;
@@ -117,6 +120,27 @@ macro_rules! conformance_suite {
                 logout_kills_on_server,
                 logout_deletes_the_connection,
                 session_limits,
+            }
+            possession {
+                browser_keys_sign_in,
+                verify_sends_forms_on,
+                challenge_counts_as_a_start,
+                challenge_refuses_bad_keys,
+                verify_refuses_malformed_claims,
+                completion_replay_refused,
+                completion_with_other_key_refused,
+                bare_triple_signs_nobody_in,
+                proof_is_for_one_origin_and_service,
+                three_wrong_proofs_end_the_attempt,
+                verify_when_keylockr_cannot_be_asked,
+                twenty_proofs_one_session,
+                verify_comes_too_late,
+                verify_asks_the_site,
+                browser_keys_session_is_rechecked,
+            }
+            return_link {
+                return_leads_to_the_own_attempt,
+                return_result_needs_its_attempt,
             }
             same_origin {
                 cross_origin_matrix,
@@ -211,7 +235,9 @@ mod tests {
             include_str!("media.rs"),
             include_str!("next.rs"),
             include_str!("page.rs"),
+            include_str!("possession.rs"),
             include_str!("progress.rs"),
+            include_str!("return_link.rs"),
             include_str!("revocation.rs"),
             include_str!("same_origin.rs"),
             include_str!("service_faults.rs"),

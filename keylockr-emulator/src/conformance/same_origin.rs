@@ -6,7 +6,14 @@ use super::setup::Adapter;
 use super::stage::{Attempt, MOUNT, Stage, next_of};
 
 /// The routes that change something.
-const ROUTES: [&str; 4] = ["/start", "/finish", "/cancel", "/logout"];
+const ROUTES: [&str; 6] = [
+    "/start",
+    "/finish",
+    "/cancel",
+    "/logout",
+    "/challenge",
+    "/verify",
+];
 
 /// Routes x origins, with cookie and session, as JSON and as a form: 403, and nothing has happened.
 pub async fn cross_origin_matrix(adapter: impl Adapter) {

@@ -86,36 +86,12 @@ impl Call<'_> {
     }
 
     fn same_origin(&self) -> Result<(), Refusal> {
-        if self.shared.site.admits(self.head) {
-            return Ok(());
-        }
-        tracing::info!(
-            name: "keylockr.request.cross_origin",
-            path = self.head.path(),
-            "refused a request that does not come from our own pages"
-        );
-        self.hint_at_origin();
-        Err(Refusal::CrossOrigin)
+        self.keylockr.same_origin(self.head)
     }
 
     /// The origin that people see, or a refusal in development mode off loopback.
     fn origin(&self) -> Result<String, Refusal> {
-        self.shared.site.origin(self.head).ok_or_else(|| {
-            self.hint_at_origin();
-            Refusal::CrossOrigin
-        })
-    }
-
-    fn hint_at_origin(&self) {
-        if self.shared.site.origin(self.head).is_none() {
-            self.shared.warn_no_origin.call_once(|| {
-                tracing::warn!(
-                    name: "keylockr.origin.missing",
-                    "no public origin is configured, so only loopback addresses are served: set \
-                     KeyLockrBuilder::public_origin to the address that people use"
-                );
-            });
-        }
+        self.keylockr.origin(self.head)
     }
 
     /// Which browser this is, if it has a cookie of ours.

@@ -6,9 +6,11 @@
 mod admission;
 mod attempts;
 mod browser;
+mod came_back;
 mod events;
 mod faults;
 mod network;
+mod possession;
 mod revocation;
 mod sessions;
 mod sign_in;

@@ -31,6 +31,8 @@ pub(crate) enum Weather {
 struct Seen {
     weather: Mutex<Weather>,
     asked: Mutex<Vec<String>>,
+    /// Frames from KeyLockr that do not arrive, once there is a place to keep them.
+    kept: Mutex<Option<Vec<Vec<u8>>>>,
     open: AtomicUsize,
     closed: Mutex<Vec<u16>>,
 }
@@ -68,6 +70,27 @@ impl Network {
     /// Codes that sockets were closed with by us.
     pub(crate) fn closed(&self) -> Vec<u16> {
         self.seen.closed.lock().unwrap().clone()
+    }
+
+    /// From now on frames from KeyLockr are kept from their sockets.
+    pub(crate) fn keep_frames(&self) {
+        *self.seen.kept.lock().unwrap() = Some(Vec::new());
+    }
+
+    /// What was kept; from now on frames arrive again.
+    pub(crate) fn kept_frames(&self) -> Vec<Vec<u8>> {
+        self.seen.kept.lock().unwrap().take().unwrap_or_default()
+    }
+
+    /// Waits until a frame is kept.
+    pub(crate) async fn kept_frame(&self) -> Vec<u8> {
+        loop {
+            let kept = self.seen.kept.lock().unwrap().clone();
+            if let Some(frame) = kept.unwrap_or_default().first() {
+                return frame.clone();
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn pass(&self, path: &str) -> Result<(), TransportError> {
@@ -132,14 +155,22 @@ impl Socket for Line {
 
     fn receive(&mut self) -> BoxFuture<'_, Result<SocketEvent, TransportError>> {
         Box::pin(async move {
-            Ok(match self.socket.recv().await {
-                Some(Message::Binary(frame)) => SocketEvent::Binary(frame.into()),
-                Some(Message::Close(code)) => SocketEvent::Closed { code: Some(code) },
-                Some(Message::Text(_) | Message::Ping(_) | Message::Pong(_)) => {
-                    SocketEvent::Activity
-                }
-                None => SocketEvent::Closed { code: None },
-            })
+            loop {
+                return Ok(match self.socket.recv().await {
+                    Some(Message::Binary(frame)) => {
+                        if let Some(kept) = self.seen.kept.lock().unwrap().as_mut() {
+                            kept.push(frame);
+                            continue;
+                        }
+                        SocketEvent::Binary(frame.into())
+                    }
+                    Some(Message::Close(code)) => SocketEvent::Closed { code: Some(code) },
+                    Some(Message::Text(_) | Message::Ping(_) | Message::Pong(_)) => {
+                        SocketEvent::Activity
+                    }
+                    None => SocketEvent::Closed { code: None },
+                });
+            }
         })
     }
 

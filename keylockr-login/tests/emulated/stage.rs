@@ -86,6 +86,23 @@ impl Stage {
         Browser::new(self.keylockr.clone(), self.sessions.clone())
     }
 
+    /// Another process of the same site, with the same stores where `settings` says so.
+    pub(crate) fn process(
+        &self,
+        service: &str,
+        settings: impl FnOnce(KeyLockrBuilder) -> KeyLockrBuilder,
+    ) -> KeyLockr {
+        let client = Client::builder("http://127.0.0.1:4600")
+            .transport(Arc::new(self.network.clone()))
+            .build()
+            .unwrap();
+        let builder = KeyLockr::builder(service, "Acme Web")
+            .client(client)
+            .public_origin(ORIGIN)
+            .start_limit(0);
+        settings(builder).build().unwrap()
+    }
+
     /// Alice approves this code.
     pub(crate) fn approve(&self, code: &str) {
         self.approve_as(code, "alice");
@@ -152,6 +169,49 @@ impl Trouble {
             State::ReadOnly if !writes => Ok(()),
             _ => Err(StoreUnavailable),
         }
+    }
+}
+
+/// A store as several processes share it.
+#[derive(Default)]
+pub(crate) struct Common(MemoryAttempts);
+
+impl AttemptStore for Common {
+    fn insert(&self, record: AttemptRecord, most: usize, now: Moment) -> StoreFuture<'_, Inserted> {
+        // As it would be stored elsewhere: everything that counts has to survive this.
+        let stored = serde_json::to_vec(&record).unwrap();
+        self.0
+            .insert(serde_json::from_slice(&stored).unwrap(), most, now)
+    }
+
+    fn load<'a>(&'a self, id: &'a AttemptId) -> StoreFuture<'a, Option<AttemptRecord>> {
+        self.0.load(id)
+    }
+
+    fn of_browser<'a>(&'a self, browser: &'a BrowserHash) -> StoreFuture<'a, Vec<AttemptRecord>> {
+        self.0.of_browser(browser)
+    }
+
+    fn replace(&self, record: AttemptRecord) -> StoreFuture<'_, Replaced> {
+        let stored = serde_json::to_vec(&record).unwrap();
+        self.0.replace(serde_json::from_slice(&stored).unwrap())
+    }
+
+    fn changed<'a>(
+        &'a self,
+        id: &'a AttemptId,
+        seen: u64,
+        at_most: Duration,
+    ) -> StoreFuture<'a, Option<AttemptRecord>> {
+        self.0.changed(id, seen, at_most)
+    }
+
+    fn orphans(&self, now: Moment, most: usize) -> StoreFuture<'_, Vec<AttemptId>> {
+        self.0.orphans(now, most)
+    }
+
+    fn ping(&self) -> StoreFuture<'_, ()> {
+        self.0.ping()
     }
 }
 

@@ -317,6 +317,10 @@ impl Link {
         self.closed = true;
         self.up = false;
         self.filekey_until = None;
+        // What was on its way may have arrived; what still waited has not.
+        for ticket in self.queue.drop_flying() {
+            self.answer(&ticket, Err(RequestError::ConnectionLost));
+        }
         for ticket in self.queue.drop_all() {
             self.answer(&ticket, Err(RequestError::Closed));
         }

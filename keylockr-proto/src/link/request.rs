@@ -73,7 +73,8 @@ pub enum RequestError {
     Protocol(ErrorKind),
     /// Too many requests wait already.
     Busy,
-    /// The link is over.
+    /// The link is over. The request was not sent: one on its way when the link ends is
+    /// [`ConnectionLost`](Self::ConnectionLost).
     Closed,
 }
 

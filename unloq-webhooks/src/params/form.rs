@@ -1,58 +1,101 @@
 //! Forms, strictly: no repeated names, no brackets, no broken escapes, no trimming.
 
 use super::{
-    Pairs,
-    span::{Kind, Pair, Span, Texts},
+    pairs::{Pair, Pairs},
+    scan::plain_end,
+    span::{Kind, Span, Texts},
 };
 use crate::error::VerifyErrorKind;
 
 /// Reads `name=value&…`. `texts` holds the same body, or nothing if it is not UTF-8 as it stands.
-pub(super) fn read<'b>(
-    body: &'b [u8],
-    texts: &mut Texts<'b>,
+pub(super) fn read(
+    body: &[u8],
+    texts: &mut Texts<'_>,
     pairs: &mut Pairs,
 ) -> Result<(), VerifyErrorKind> {
+    let mut reader = Reader {
+        body,
+        texts,
+        room: Vec::new(),
+    };
     let mut at = 0;
-    let mut room = Vec::new();
-    for piece in body.split(|byte| *byte == b'&') {
-        let start = at;
-        at += piece.len() + 1;
-        let equals = piece.iter().position(|byte| *byte == b'=');
-        let name_len = equals.unwrap_or(piece.len());
-        if name_len == 0 {
+    while at < body.len() {
+        let name = reader.part::<true>(at);
+        at = name.end;
+        let value = if reader.body.get(at) == Some(&b'=') {
+            reader.part::<false>(at + 1)
+        } else {
+            Part::none(at)
+        };
+        at = value.end + 1;
+        if name.end == name.start {
             continue;
         }
-        let name = text(body, start, start + name_len, texts, &mut room)?;
-        if texts.get(name).contains('[') {
+        let name = reader.text(&name)?;
+        if reader.texts.get(name).contains('[') {
             return Err(VerifyErrorKind::MalformedBody);
         }
-        let value_start = (start + name_len + 1).min(start + piece.len());
-        let value = text(body, value_start, start + piece.len(), texts, &mut room)?;
+        let value = reader.text(&value)?;
         pairs.push(Pair::new(name, Kind::Text, value))?;
     }
     Ok(())
 }
 
-/// The text of a stretch of the body: where it stands if there is nothing to decode, else decoded.
-fn text(
-    body: &[u8],
+struct Reader<'r, 'b> {
+    body: &'r [u8],
+    texts: &'r mut Texts<'b>,
+    room: Vec<u8>,
+}
+
+/// A name or a value as it stands.
+struct Part {
     start: usize,
     end: usize,
-    texts: &mut Texts<'_>,
-    room: &mut Vec<u8>,
-) -> Result<Span, VerifyErrorKind> {
-    let raw = body.get(start..end).ok_or(VerifyErrorKind::MalformedBody)?;
-    let coded = raw.iter().fold(false, |coded, byte| {
-        coded | (*byte == b'%') | (*byte == b'+')
-    });
-    if !coded && texts.body.len() == body.len() {
-        return Ok(Span::body(start, end));
+    coded: bool,
+}
+
+impl Part {
+    fn none(at: usize) -> Self {
+        Self {
+            start: at,
+            end: at,
+            coded: false,
+        }
     }
-    let from = texts.decoded.len();
-    decode(raw, room)?;
-    let decoded = str::from_utf8(room).map_err(|_| VerifyErrorKind::MalformedBody)?;
-    texts.decoded.push_str(decoded);
-    Ok(texts.decoded_from(from))
+}
+
+impl Reader<'_, '_> {
+    /// What stands here up to `&`, or if it is a name up to `=`.
+    fn part<const NAME: bool>(&self, start: usize) -> Part {
+        let mut part = Part::none(start);
+        loop {
+            part.end = if NAME {
+                plain_end(self.body, part.end, [b'&', b'=', b'%', b'+'], 0)
+            } else {
+                plain_end(self.body, part.end, [b'&', b'%', b'+'], 0)
+            };
+            match self.body.get(part.end) {
+                Some(b'%' | b'+') => {
+                    part.coded = true;
+                    part.end += 1;
+                }
+                _ => return part,
+            }
+        }
+    }
+
+    /// The text of a part: where it stands if there is nothing to decode, else decoded.
+    fn text(&mut self, part: &Part) -> Result<Span, VerifyErrorKind> {
+        if !part.coded && self.texts.body.len() == self.body.len() {
+            return Ok(Span::body(part.start, part.end));
+        }
+        let raw = self.body.get(part.start..part.end).unwrap_or_default();
+        decode(raw, &mut self.room)?;
+        let decoded = str::from_utf8(&self.room).map_err(|_| VerifyErrorKind::MalformedBody)?;
+        let from = self.texts.decoded.len();
+        self.texts.decoded.push_str(decoded);
+        Ok(self.texts.decoded_from(from))
+    }
 }
 
 fn decode(raw: &[u8], decoded: &mut Vec<u8>) -> Result<(), VerifyErrorKind> {

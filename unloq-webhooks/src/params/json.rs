@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::{
-    Pairs,
-    span::{Kind, Pair, Span, Texts},
+    pairs::{Pair, Pairs},
+    scan::plain_end,
+    span::{Kind, Span, Texts},
 };
 use crate::{error::VerifyErrorKind, number};
 
@@ -313,32 +314,7 @@ impl<'b> Reader<'_, 'b> {
     /// Where the plain characters end that begin here: at a quote, a backslash, a control character
     /// or the end of the body.
     fn plain_end(&self, start: usize) -> usize {
-        let mut at = start;
-        let bytes = self.bytes();
-        // Eight bytes at a time: a byte below 0x20, or equal to one of the two, borrows from its
-        // highest bit. Bytes above 0x7f are masked out; a false alarm only ends the quick loop.
-        const ONES: u64 = u64::MAX / 255;
-        const HIGHS: u64 = ONES << 7;
-        while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-            let word = u64::from_le_bytes(*chunk);
-            let quote = word ^ (ONES * 0x22);
-            let slash = word ^ (ONES * 0x5c);
-            let found = (quote.wrapping_sub(ONES) & !quote)
-                | (slash.wrapping_sub(ONES) & !slash)
-                | (word.wrapping_sub(ONES * 0x20) & !word);
-            let found = found & HIGHS;
-            if found != 0 {
-                // The lowest alarm is never a false one: borrows run upwards.
-                return at + found.trailing_zeros() as usize / 8;
-            }
-            at += 8;
-        }
-        while let Some(byte) = bytes.get(at)
-            && !matches!(byte, b'"' | b'\\' | 0..0x20)
-        {
-            at += 1;
-        }
-        at
+        plain_end(self.bytes(), start, [b'"', b'\\'], 0x20)
     }
 
     /// What stands after a backslash.

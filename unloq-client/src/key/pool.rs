@@ -1,0 +1,217 @@
+//! Pairs made ahead of time, on threads of their own.
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use tokio::sync::Semaphore;
+
+use super::{KeyError, KeyPair, KeySize, Padding};
+use crate::clock;
+use crate::config::ConfigError;
+
+/// Keeps RSA pairs ready. Clones share the pool; its threads end when the last one is dropped.
+///
+/// Pairs are made on threads that no runtime knows of, as soon as there is room: at most
+/// `capacity` are ready or being made at any time. The threads do nothing while the pool is full.
+#[derive(Clone)]
+pub struct KeyPool {
+    handle: Arc<Handle>,
+}
+
+/// Ends the workers with the last pool.
+struct Handle(Arc<Shared>);
+
+struct Shared {
+    size: KeySize,
+    padding: Padding,
+    capacity: usize,
+    state: Mutex<State>,
+    /// Wakes the workers: there is room, or it is over.
+    room: Condvar,
+    /// One permit for each ready pair.
+    ready: Semaphore,
+}
+
+#[derive(Default)]
+struct State {
+    pairs: VecDeque<Result<KeyPair, KeyError>>,
+    in_work: usize,
+    closed: bool,
+    stats: PoolStats,
+}
+
+/// What a [`KeyPool`] has done and how long that took: numbers for gauges, counters and sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolStats {
+    /// Pairs that are ready now.
+    pub ready: usize,
+    /// Most that are kept ready.
+    pub capacity: usize,
+    /// Pairs made so far.
+    pub generated: u64,
+    /// Attempts to make one that failed.
+    pub failed: u64,
+    /// Time spent on making them, over all threads.
+    pub generating: Duration,
+    /// Longest time that one took.
+    pub slowest: Duration,
+    /// Pairs taken so far.
+    pub taken: u64,
+    /// How many of those had to be waited for, because the pool was empty.
+    pub waited: u64,
+    /// Time to a key: the sum over all pairs taken.
+    pub waiting: Duration,
+    /// Time to a key: the longest.
+    pub longest_wait: Duration,
+}
+
+impl KeyPool {
+    /// Four pairs of 2048 bits with PKCS#1 v1.5, the padding that there is evidence for, made on
+    /// one thread.
+    pub fn new() -> Result<Self, ConfigError> {
+        Self::with(KeySize::Rsa2048, Padding::Pkcs1V15, 4, 1)
+    }
+
+    /// `capacity` pairs (1 to 256), made on `workers` threads (1 to 16).
+    pub fn with(
+        size: KeySize,
+        padding: Padding,
+        capacity: usize,
+        workers: usize,
+    ) -> Result<Self, ConfigError> {
+        if !(1..=256).contains(&capacity) || !(1..=16).contains(&workers) {
+            return Err(ConfigError::PoolSize);
+        }
+        let shared = Arc::new(Shared {
+            size,
+            padding,
+            capacity,
+            state: Mutex::default(),
+            room: Condvar::new(),
+            ready: Semaphore::new(0),
+        });
+        let handle = Arc::new(Handle(Arc::clone(&shared)));
+        for _ in 0..workers {
+            let shared = Arc::clone(&shared);
+            thread::Builder::new()
+                .name("unloq-rsa".to_owned())
+                .spawn(move || shared.work())
+                .map_err(ConfigError::NoThread)?;
+        }
+        Ok(Self { handle })
+    }
+
+    /// Takes a pair, waiting for one where none is ready. First come, first served. Dropping the
+    /// future loses no pair.
+    pub async fn take(&self) -> Result<KeyPair, KeyError> {
+        let shared = &self.handle.0;
+        let asked = clock::monotonic();
+        let (permit, waited) = match shared.ready.try_acquire() {
+            Ok(permit) => (permit, false),
+            Err(_) => (
+                shared
+                    .ready
+                    .acquire()
+                    .await
+                    .map_err(|_| KeyError::PoolClosed)?,
+                true,
+            ),
+        };
+        permit.forget();
+        let wait = clock::since(asked);
+        let mut state = shared.state();
+        let pair = state.pairs.pop_front().ok_or(KeyError::PoolClosed)?;
+        shared.room.notify_one();
+        let stats = &mut state.stats;
+        stats.taken += 1;
+        stats.waited += u64::from(waited);
+        stats.waiting += wait;
+        stats.longest_wait = stats.longest_wait.max(wait);
+        let ready = state.pairs.len();
+        drop(state);
+        tracing::debug!(name: "unloq.pool.taken", ready, waited, ?wait, "took an RSA pair");
+        pair
+    }
+
+    /// The numbers as they are now.
+    pub fn stats(&self) -> PoolStats {
+        let shared = &self.handle.0;
+        let state = shared.state();
+        PoolStats {
+            ready: state.pairs.len(),
+            capacity: shared.capacity,
+            ..state.stats
+        }
+    }
+
+    /// The padding of its pairs.
+    pub fn padding(&self) -> Padding {
+        self.handle.0.padding
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing between two changes can panic: never half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        while self.reserve() {
+            let started = clock::monotonic();
+            let pair = KeyPair::generate(self.size, self.padding);
+            self.put(pair, clock::since(started));
+        }
+    }
+
+    /// Waits until one more pair has room; `false` when it is over.
+    fn reserve(&self) -> bool {
+        let full =
+            |state: &mut State| !state.closed && state.pairs.len() + state.in_work >= self.capacity;
+        let waited = self.room.wait_while(self.state(), full);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        state.in_work += 1;
+        !state.closed
+    }
+
+    fn put(&self, pair: Result<KeyPair, KeyError>, took: Duration) {
+        let ok = pair.is_ok();
+        let mut state = self.state();
+        state.in_work -= 1;
+        let stats = &mut state.stats;
+        stats.generated += u64::from(ok);
+        stats.failed += u64::from(!ok);
+        stats.generating += took;
+        stats.slowest = stats.slowest.max(took);
+        // A failure takes a place too: whoever takes it learns, and the threads do not spin.
+        state.pairs.push_back(pair);
+        let ready = state.pairs.len();
+        drop(state);
+        self.ready.add_permits(1);
+        tracing::debug!(name: "unloq.pool.generated", ok, ready, ?took, "made an RSA pair");
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.closed = true;
+        state.pairs.clear();
+        drop(state);
+        self.0.room.notify_all();
+    }
+}
+
+impl fmt::Debug for KeyPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyPool")
+            .field("size", &self.handle.0.size)
+            .field("padding", &self.handle.0.padding)
+            .field("stats", &self.stats())
+            .finish()
+    }
+}

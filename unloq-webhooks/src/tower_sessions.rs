@@ -1,0 +1,165 @@
+//! Remote logout for `tower-sessions`. See [`sessions`](crate::sessions).
+//!
+//! ```
+//! use axum::Router;
+//! use tower_sessions::{MemoryStore, SessionManagerLayer};
+//! use unloq_webhooks::{sessions::SessionHandles, tower_sessions::RemoteLogoutLayer};
+//!
+//! fn with_sessions(routes: Router, handles: SessionHandles) -> Router {
+//!     routes
+//!         .layer(RemoteLogoutLayer::new(handles)) // inside ..
+//!         .layer(SessionManagerLayer::new(MemoryStore::default())) // .. the session layer
+//! }
+//! ```
+
+use std::{
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use ::tower_sessions::{Session, session::Error};
+use http::{Request, Response, StatusCode};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{
+    id::UnloqId,
+    replay::StoreUnavailable,
+    sessions::{HandleId, MARK, SessionHandle, SessionHandles},
+};
+
+/// Lets UNLOQ end this session by the handle. Call it at every sign-in, once the session has its new
+/// id; a handle that it had before stands for it no longer.
+///
+/// # Errors
+///
+/// [`StoreUnavailable`] if the handle or the session cannot be stored: sign nobody in.
+pub async fn begin(
+    handles: &SessionHandles,
+    session: &Session,
+    handle: &SessionHandle,
+    user: &UnloqId,
+) -> Result<(), StoreUnavailable> {
+    let mark = handles.begin(handle, user).await?.to_text();
+    session.insert(MARK, mark).await.map_err(unavailable)
+}
+
+/// Empties the session of a handle that has ended, before the service inside sees it. To be put
+/// inside the session layer; without one around it, every request is a 500.
+///
+/// It reads the session of each request that has one. 503 while the sessions or the handles cannot
+/// be read: nobody is taken for signed in, or out, by mistake.
+#[derive(Clone, Debug)]
+pub struct RemoteLogoutLayer {
+    handles: SessionHandles,
+}
+
+impl RemoteLogoutLayer {
+    /// A layer that asks `handles`.
+    pub fn new(handles: SessionHandles) -> Self {
+        Self { handles }
+    }
+}
+
+impl<S> Layer<S> for RemoteLogoutLayer {
+    type Service = RemoteLogout<S>;
+
+    fn layer(&self, inner: S) -> RemoteLogout<S> {
+        RemoteLogout {
+            inner,
+            handles: self.handles.clone(),
+        }
+    }
+}
+
+/// The service of a [`RemoteLogoutLayer`].
+#[derive(Clone, Debug)]
+pub struct RemoteLogout<S> {
+    inner: S,
+    handles: SessionHandles,
+}
+
+impl<S, A, B> Service<Request<A>> for RemoteLogout<S>
+where
+    S: Service<Request<A>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    A: Send + 'static,
+    B: Default,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = RemoteLogoutFuture<S::Response, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<A>) -> Self::Future {
+        let handles = self.handles.clone();
+        // The one that is ready goes, the copy stays.
+        let next = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, next);
+        RemoteLogoutFuture(Box::pin(async move {
+            let Some(session) = request.extensions().get::<Session>().cloned() else {
+                tracing::error!("no session layer around the RemoteLogoutLayer");
+                return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR));
+            };
+            match check(&handles, &session).await {
+                Ok(()) => inner.call(request).await,
+                Err(StoreUnavailable) => Ok(empty(StatusCode::SERVICE_UNAVAILABLE)),
+            }
+        }))
+    }
+}
+
+async fn check(handles: &SessionHandles, session: &Session) -> Result<(), StoreUnavailable> {
+    let Some(mark) = session.get_value(MARK).await.map_err(unavailable)? else {
+        return Ok(());
+    };
+    // What cannot be read is nobody's handle.
+    if let Some(handle) = mark.as_str().and_then(HandleId::from_text)
+        && handles.check(handle).await?
+    {
+        return Ok(());
+    }
+    tracing::info!("a session is over: its handle has ended");
+    // Not `flush`, which would store the session again under the id that it just lost.
+    session.cycle_id().await.map_err(unavailable)?;
+    session.clear().await;
+    Ok(())
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that `map_err` calls"
+)]
+fn unavailable(error: Error) -> StoreUnavailable {
+    tracing::error!(%error, "the session store does not answer");
+    StoreUnavailable
+}
+
+fn empty<B: Default>(status: StatusCode) -> Response<B> {
+    let mut response = Response::new(B::default());
+    *response.status_mut() = status;
+    response
+}
+
+/// The future of a [`RemoteLogout`].
+pub struct RemoteLogoutFuture<R, X>(Pin<Box<dyn Future<Output = Result<R, X>> + Send>>);
+
+impl<R, X> Future for RemoteLogoutFuture<R, X> {
+    type Output = Result<R, X>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl<R, X> fmt::Debug for RemoteLogoutFuture<R, X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RemoteLogoutFuture")
+    }
+}

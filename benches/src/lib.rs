@@ -7,6 +7,7 @@
 pub mod allocations;
 mod clock;
 mod effort;
+pub mod frames;
 mod rounds;
 mod table;
 

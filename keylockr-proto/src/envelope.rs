@@ -14,6 +14,7 @@ mod body;
 mod channel;
 mod frame;
 mod open;
+mod refused;
 mod replay;
 mod seal;
 mod server;
@@ -22,8 +23,9 @@ pub use body::Body;
 pub use channel::{APP_VERSION, Channel};
 pub use frame::{Authentic, Frame};
 pub use open::{Message, Opened};
+pub use refused::Refused;
 pub use replay::{Replay, ReplayWindow};
-pub use server::{ClientPublic, Refused, ServerChannel};
+pub use server::{ClientPublic, ServerChannel};
 
 /// Largest frame sent or accepted, in bytes.
 pub const MAX_FRAME: usize = 65_536;

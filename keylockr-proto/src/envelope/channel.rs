@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::seal::{Content, Form};
-use super::{Body, Direction, Frame, MAX_FRAME, Message};
+use super::{Body, Direction, Frame, MAX_FRAME, Message, Refused};
 use crate::action::Action;
 use crate::entropy::Entropy;
 use crate::error::Error;
@@ -181,6 +181,25 @@ impl Channel {
             .verify_with(&self.server_sign)?
             .open_in_place(&self.shared)?
             .fresh(now, window)
+    }
+
+    /// The same where refusing has to be cheap, and nobody asks why; see
+    /// [`ServerChannel::open_or_refuse`](super::ServerChannel::open_or_refuse).
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], and no more.
+    pub fn open_or_refuse<'s>(
+        &self,
+        bytes: &[u8],
+        scratch: &'s mut Vec<u8>,
+        now: UnixTime,
+        window: Window,
+    ) -> Result<Message<&'s [u8]>, Refused> {
+        let opened = Frame::decode(bytes, self.form.limit, Direction::FromServer)
+            .ok()
+            .and_then(|frame| frame.open_copy(scratch, &self.server_sign, &self.shared));
+        Refused::or_fresh(opened, now, window)
     }
 }
 

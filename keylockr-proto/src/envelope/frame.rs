@@ -1,3 +1,4 @@
+use alloc::vec::Vec;
 use core::fmt;
 
 use zeroize::Zeroizing;
@@ -79,14 +80,22 @@ impl<B: AsRef<[u8]>> Frame<B> {
         })
     }
 
-    /// Step 6 before steps 4 and 5, in a copy of this frame: the hash is over the ciphertext.
-    pub(super) fn decrypt_into<'s>(
+    /// Step 6 before steps 4 and 5: the box is tried in a copy, because the hash is over the
+    /// ciphertext. What holds is the same; what is found wrong first is not, so it has no name.
+    pub(super) fn open_copy<'s>(
         self,
-        copy: &'s mut [u8],
+        copy: &'s mut Vec<u8>,
+        seal: &impl SealKey,
         key: &SharedKey,
-    ) -> Option<Decrypted<'s, B>> {
-        self.layout.decrypt(copy, key)?;
-        Some(Decrypted { frame: self, copy })
+    ) -> Option<Opened<&'s [u8]>> {
+        let Self { bytes, layout } = self;
+        let bytes = bytes.as_ref();
+        copy.clear();
+        copy.extend_from_slice(bytes);
+        layout.decrypt(copy, key)?;
+        let hash = layout.verify(bytes, seal).ok()?;
+        let content = Content::read(layout, copy)?;
+        Some(Opened::new(copy, content, hash))
     }
 }
 
@@ -144,22 +153,6 @@ impl<B> fmt::Debug for Authentic<B> {
         f.debug_struct("Authentic")
             .field("hash", &self.hash)
             .finish_non_exhaustive()
-    }
-}
-
-/// A frame whose box opened, and that may still be anybody's who knows the box key.
-pub(super) struct Decrypted<'s, B> {
-    frame: Frame<B>,
-    copy: &'s [u8],
-}
-
-impl<'s, B: AsRef<[u8]>> Decrypted<'s, B> {
-    /// Steps 4, 5 and 7.
-    pub(super) fn verify(self, key: &SignPublic) -> Result<Opened<&'s [u8]>, Error> {
-        let Frame { bytes, layout } = self.frame;
-        let hash = layout.verify(bytes.as_ref(), key)?;
-        let content = Content::read(layout, self.copy).ok_or(ErrorKind::Inner)?;
-        Ok(Opened::new(self.copy, content, hash))
     }
 }
 

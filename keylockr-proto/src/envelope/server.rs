@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::seal::{Content, Form};
-use super::{Body, Direction, Frame, MAX_FRAME, Message};
+use super::{Body, Direction, Frame, MAX_FRAME, Message, Refused};
 use crate::entropy::Entropy;
 use crate::error::{Error, ErrorKind};
 use crate::id::Identity;
@@ -149,14 +149,13 @@ impl ServerChannel {
     /// tried before the seal. Whoever does not know the box key is refused at the price of a tag,
     /// a hundredth of a signature's.
     ///
-    /// It accepts what [`ServerChannel::open`] accepts. It names no error because the one it would
-    /// find first is not the one that K 3.4 names first. `scratch` is overwritten with the frame,
+    /// It accepts what [`ServerChannel::open`] accepts. `scratch` is overwritten with the frame,
     /// which is decrypted there; a buffer that has been used before is not allocated for again. It
     /// may hold plaintext after any outcome; erasing it is the caller's.
     ///
     /// # Errors
     ///
-    /// [`Refused`], and no more.
+    /// [`Refused`], and no more: what is found first is not what K 3.4 names first.
     pub fn open_or_refuse<'s>(
         &self,
         bytes: &[u8],
@@ -164,15 +163,11 @@ impl ServerChannel {
         now: UnixTime,
         window: Window,
     ) -> Result<Message<&'s [u8]>, Refused> {
-        let frame = self.decode(bytes).map_err(|_| Refused)?;
-        scratch.clear();
-        scratch.extend_from_slice(bytes);
-        frame
-            .decrypt_into(scratch, &self.shared)
-            .ok_or(Refused)?
-            .verify(&self.client_sign)
-            .and_then(|opened| opened.fresh(now, window))
-            .map_err(|_| Refused)
+        let opened = self
+            .decode(bytes)
+            .ok()
+            .and_then(|frame| frame.open_copy(scratch, &self.client_sign, &self.shared));
+        Refused::or_fresh(opened, now, window)
     }
 
     /// Steps 1 to 3, and whether it is this connection that the frame names.
@@ -186,18 +181,6 @@ impl ServerChannel {
         }
     }
 }
-
-/// A frame was refused. Which check failed is not said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused;
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("refused")
-    }
-}
-
-impl core::error::Error for Refused {}
 
 impl fmt::Debug for ServerChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -137,6 +137,20 @@ impl ServerKeys {
         ServiceSign::new(&self.sign).prepare();
     }
 
+    /// The message inside a *signed message* of the service, as [`SignPublic::open_signed`] and with
+    /// the tables of [`ServerKeys::prepare`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Seal`]
+    pub fn open_signed<'m>(&self, signed: &'m [u8]) -> Result<&'m [u8], Error> {
+        signed
+            .split_first_chunk()
+            .filter(|(signature, message)| ServiceSign::new(&self.sign).holds(message, signature))
+            .map(|(_, message)| message)
+            .ok_or_else(|| ErrorKind::Seal.into())
+    }
+
     /// Sixteen hex digits that tell two pairs apart in a log.
     pub fn fingerprint(&self) -> String {
         let mut hasher = primitives::Hasher::default();

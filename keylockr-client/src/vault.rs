@@ -246,6 +246,19 @@ impl Vault {
         self.look().await
     }
 
+    /// The record as KeyLockr keeps it, encrypted; `None` is "no data yet". One round trip. It needs
+    /// no filekey and asks for none, so it can be had while the phone is locked.
+    ///
+    /// # Errors
+    ///
+    /// Those of the connection.
+    pub async fn sealed(&self) -> Result<Option<Vec<u8>>, VaultError> {
+        if let Some(over) = self.inner.over() {
+            return Err(over);
+        }
+        Ok(self.inner.fetch().await?.record)
+    }
+
     /// Replaces the record if it is still in the state of this version, and gives its new version.
     /// In the seed family another process may still come in between.
     ///

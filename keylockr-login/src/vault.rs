@@ -87,6 +87,16 @@ impl RequestVault {
         }
     }
 
+    /// Another refusal of this request, in the same form.
+    #[must_use]
+    pub fn refuse_as(&self, refusal: Refusal) -> VaultRefused {
+        VaultRefused {
+            refusal,
+            error: None,
+            asker: self.asker.clone(),
+        }
+    }
+
     /// [`Vault::get`].
     ///
     /// # Errors
@@ -144,6 +154,15 @@ impl RequestVault {
         self.vault.read().await.map_err(|error| self.refuse(error))
     }
 
+    /// [`Vault::sealed`].
+    ///
+    /// # Errors
+    /// Those of the vault, as answers.
+    pub async fn sealed(&self) -> Result<Option<Vec<u8>>, VaultRefused> {
+        let sealed = self.vault.sealed().await;
+        sealed.map_err(|error| self.refuse(error))
+    }
+
     /// [`Vault::get_bytes`].
     ///
     /// # Errors
@@ -197,7 +216,7 @@ impl VaultRefused {
         self.refusal
     }
 
-    /// What the vault said; `None` where there is no vault to ask.
+    /// What the vault said; `None` where it was not asked.
     #[must_use]
     pub fn error(&self) -> Option<&VaultError> {
         self.error.as_ref()

@@ -4,13 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keylockr_proto::{BoxPublic, RecordDigest, Ver};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::error::{Rollback, VaultError};
 use super::memory::{MemoryUnavailable, RecordFacts, RecordId, RecordMemory};
+use crate::clock::monotonic;
 
 /// How long the memory may take.
 const MEMORY: Duration = Duration::from_secs(5);
+/// How long reads do without it after it did not answer.
+const PAUSE: Duration = Duration::from_secs(30);
 
 pub(super) struct Facts {
     record: RecordId,
@@ -22,6 +25,8 @@ pub(super) struct Facts {
 struct Local {
     facts: RecordFacts,
     recalled: bool,
+    /// When the memory did not answer the last time.
+    missed: Option<Instant>,
     rollback: Option<Rollback>,
     /// The sender that was refused the last time.
     refused: Option<BoxPublic>,
@@ -73,40 +78,48 @@ impl Facts {
                 Ok(local.facts.clone())
             }
             Ok(Err(MemoryUnavailable)) | Err(_) => {
-                tracing::warn!(name: "keylockr.vault.memory", "the memory of records does not answer");
+                self.missed();
                 Err(VaultError::Memory)
             }
         }
     }
 
-    /// Looks at the version that a read or a write brought: is it older than one seen before?
-    pub(super) async fn saw_ver(&self, ver: &Ver) {
-        let news = {
-            let mut local = self.local();
-            match local.facts.ver.clone() {
-                Some(known) if ver.is_older_than(&known) => {
-                    let rollback = Rollback {
-                        known,
-                        found: ver.clone(),
-                    };
-                    if local.rollback.as_ref() != Some(&rollback) {
-                        tracing::warn!(
-                            name: "keylockr.vault.rolled_back",
-                            known = rollback.known.as_str(),
-                            found = rollback.found.as_str(),
-                            "the service shows an older record than before"
-                        );
-                    }
-                    local.rollback = Some(rollback);
-                    return;
-                }
-                known => {
-                    local.rollback = None;
-                    known.as_ref() != Some(ver)
-                }
-            }
-        };
-        if news {
+    /// The newest version that anybody has seen. Ask before a read is sent: what others write while
+    /// it is under way makes it no older.
+    pub(super) async fn newest(&self) -> Option<Ver> {
+        let missed = self.local().missed;
+        if missed.is_none_or(|missed| monotonic().saturating_duration_since(missed) > PAUSE) {
+            self.learn(RecordFacts::default()).await;
+        }
+        self.known().ver
+    }
+
+    /// Looks at the version that a read brought: is it older than the newest one before it?
+    pub(super) async fn read_ver(&self, ver: &Ver, newest: Option<Ver>) -> Option<Rollback> {
+        let rollback = newest
+            .filter(|newest| ver.is_older_than(newest))
+            .map(|known| Rollback {
+                known,
+                found: ver.clone(),
+            });
+        let before = core::mem::replace(&mut self.local().rollback, rollback.clone());
+        match &rollback {
+            Some(rollback) if before.as_ref() != Some(rollback) => tracing::warn!(
+                name: "keylockr.vault.rolled_back",
+                known = rollback.known.as_str(),
+                found = rollback.found.as_str(),
+                "the service shows an older record than before"
+            ),
+            Some(_) => {}
+            None => self.wrote_ver(ver).await,
+        }
+        rollback
+    }
+
+    /// Remembers the version that a write brought.
+    pub(super) async fn wrote_ver(&self, ver: &Ver) {
+        let known = self.known().ver;
+        if known.is_none_or(|known| known.is_older_than(ver)) {
             self.learn(RecordFacts {
                 ver: Some(ver.clone()),
                 ..RecordFacts::default()
@@ -135,21 +148,36 @@ impl Facts {
         }
     }
 
-    /// Best effort: what could not be kept is known here all the same.
-    async fn learn(&self, facts: RecordFacts) {
-        {
+    /// Best effort: what could not be kept is known here all the same, and told the next time.
+    async fn learn(&self, news: RecordFacts) {
+        let told = {
             let mut local = self.local();
-            local.facts = core::mem::take(&mut local.facts).merge(facts.clone());
-        }
-        match timeout(MEMORY, self.memory.learn(&self.record, facts)).await {
+            local.facts = core::mem::take(&mut local.facts).merge(news.clone());
+            match local.missed {
+                Some(_) => local.facts.clone(),
+                None => news,
+            }
+        };
+        match timeout(MEMORY, self.memory.learn(&self.record, told)).await {
             Ok(Ok(known)) => {
                 let mut local = self.local();
-                local.facts = core::mem::take(&mut local.facts).merge(known);
+                local.missed = None;
+                // What is known here is known there, and what was consented to elsewhere holds
+                // here; what a full memory has forgotten is still known here.
+                let mine = core::mem::take(&mut local.facts);
+                local.facts = RecordFacts {
+                    sender: known.sender.or(mine.sender),
+                    ver: known.ver.or(mine.ver),
+                    inner_used: known.inner_used || mine.inner_used,
+                };
             }
-            Ok(Err(MemoryUnavailable)) | Err(_) => {
-                tracing::warn!(name: "keylockr.vault.memory", "the memory of records does not answer");
-            }
+            Ok(Err(MemoryUnavailable)) | Err(_) => self.missed(),
         }
+    }
+
+    fn missed(&self) {
+        tracing::warn!(name: "keylockr.vault.memory", "the memory of records does not answer");
+        self.local().missed = Some(monotonic());
     }
 
     /// The user consents to the rollback that was seen, and to no other.

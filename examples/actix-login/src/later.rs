@@ -1,11 +1,6 @@
-//! Routes that later versions fill: the encrypted note, and the UNLOQ hooks.
+//! Routes that later versions fill: the UNLOQ hooks.
 
 use actix_web::{HttpResponse, http::StatusCode, web};
-
-/// The signed-in user's note in the KeyLockr vault.
-pub(crate) async fn notes() -> HttpResponse {
-    not_yet("The encrypted note is not implemented yet.")
-}
 
 /// The UNLOQ hooks: there are none without a secret.
 pub(crate) async fn hook(configured: bool, hook: web::Path<String>) -> HttpResponse {

@@ -2,8 +2,8 @@
 //!
 //! `cargo run -p actix-login`, open the address that it prints, press *Sign in*, and approve on the
 //! emulator's phone. Read this file from top to bottom; the other files are what any site has
-//! ([`pages`]), what later chapters fill ([`later`]), and, in `examples/site`, what this site has in
-//! common with its twin on axum ([`program`], [`settings`], [`html`]).
+//! ([`pages`], [`notes`]), what later chapters fill ([`later`]), and, in `examples/site`, what this site has in
+//! common with its twin on axum ([`program`], [`settings`], [`html`], [`note`]).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -13,6 +13,9 @@
 #[path = "../../site/html.rs"]
 mod html;
 mod later;
+#[path = "../../site/notes.rs"]
+mod note;
+mod notes;
 mod pages;
 #[path = "../../site/program.rs"]
 mod program;
@@ -30,7 +33,8 @@ use actix_web::{
     web::{self, Data},
 };
 use keylockr_actix::{
-    Family, KeyLockr, KeyLockrMiddleware, MemoryStore, RequireUser, SteadyStore, User, routes,
+    Family, KeyLockr, KeyLockrMiddleware, MemoryStore, RequireUser, SteadyStore, User, Vault,
+    VaultConfig, keylockr_login, routes,
 };
 use keylockr_emulator::Emulator;
 use serde_json::json;
@@ -102,15 +106,27 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
                     )
                     .service(web::resource("/api/me").wrap(guard()).route(read().to(me)))
                     .service(
+                        web::resource("/notes")
+                            .wrap(guard())
+                            .route(read().to(notes::page))
+                            .route(web::post().to(notes::save)),
+                    )
+                    .service(
                         web::resource("/api/notes")
                             .wrap(guard())
-                            .route(read().to(later::notes))
-                            .route(web::put().to(later::notes)),
+                            .route(read().to(notes::read))
+                            .route(web::put().to(notes::write)),
+                    )
+                    .service(
+                        web::resource("/api/notes/sealed")
+                            .wrap(guard())
+                            .route(read().to(notes::sealed)),
                     )
                     // Public.
                     .service(web::resource("/").route(read().to(home)))
                     .route("/assets/site.css", read().to(pages::style))
                     .route("/assets/site.js", read().to(pages::script))
+                    .route("/assets/notes.js", read().to(pages::notes_script))
                     .route("/assets/icon.svg", read().to(pages::icon))
                     .service(web::scope("/login").configure(routes))
                     .route(

@@ -1,4 +1,4 @@
-//! Routes that later versions fill: the encrypted note, and the UNLOQ hooks.
+//! Routes that later versions fill: the UNLOQ hooks.
 
 use axum::{
     http::{StatusCode, header},
@@ -7,11 +7,6 @@ use axum::{
 use std::future::{Ready, ready};
 
 use axum::extract::Path;
-
-/// The signed-in user's note in the KeyLockr vault.
-pub(crate) async fn notes() -> Response {
-    not_yet("The encrypted note is not implemented yet.")
-}
 
 /// The UNLOQ hooks: there are none without a secret.
 pub(crate) fn hook(

@@ -2,8 +2,8 @@
 //!
 //! `cargo run -p axum-login`, open the address that it prints, press *Sign in*, and approve on the
 //! emulator's phone. Read this file from top to bottom; the other files are what any site has
-//! ([`pages`], [`serve`]), what later chapters fill ([`later`]), and, in `examples/site`, what this
-//! site has in common with its twin on actix-web ([`program`], [`settings`], [`html`]).
+//! ([`pages`], [`notes`], [`serve`]), what later chapters fill ([`later`]), and, in `examples/site`, what this
+//! site has in common with its twin on actix-web ([`program`], [`settings`], [`html`], [`note`]).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -13,6 +13,9 @@
 #[path = "../../site/html.rs"]
 mod html;
 mod later;
+#[path = "../../site/notes.rs"]
+mod note;
+mod notes;
 mod pages;
 #[path = "../../site/program.rs"]
 mod program;
@@ -30,7 +33,9 @@ use axum::{
     routing::{get, post},
 };
 use keylockr_emulator::Emulator;
-use keylockr_tower::{Family, KeyLockr, KeyLockrLayer, RequireUser, User, routes};
+use keylockr_tower::{
+    Family, KeyLockr, KeyLockrLayer, RequireUser, User, Vault, VaultConfig, keylockr_login, routes,
+};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tower_sessions::{
@@ -77,12 +82,15 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         // Guarded: strangers are sent to sign in (pages) or told to (everything else).
         .route("/private", get(private))
         .route("/api/me", get(me))
-        .route("/api/notes", get(later::notes).put(later::notes))
+        .route("/notes", get(notes::page).post(notes::save))
+        .route("/api/notes", get(notes::read).put(notes::write))
+        .route("/api/notes/sealed", get(notes::sealed))
         .route_layer(RequireUser::redirect_to("/login"))
         // Public.
         .route("/", get(home))
         .route("/assets/site.css", get(pages::style))
         .route("/assets/site.js", get(pages::script))
+        .route("/assets/notes.js", get(pages::notes_script))
         .route("/assets/icon.svg", get(pages::icon))
         .nest("/login", routes())
         .route("/hooks/unloq/{hook}", post(later::hook(settings.hooks)))

@@ -8,7 +8,7 @@ use std::{
 };
 
 use keylockr_client::{
-    CancellationToken, Client, VaultConfig, DEFAULT_BASE_URL,
+    CancellationToken, Client, DEFAULT_BASE_URL, VaultConfig,
     proto::login::{LoginConfig, VerifyPolicy},
 };
 use keylockr_proto::{AppTag, DisplayName, Family, Revision, ServerKeys, Service, SvcId};

@@ -24,7 +24,10 @@ pub(super) struct Facts {
 #[derive(Default)]
 struct Local {
     facts: RecordFacts,
+    /// The memory has answered.
     recalled: bool,
+    /// It knows what is known here.
+    told: bool,
     /// When the memory did not answer the last time.
     missed: Option<Instant>,
     rollback: Option<Rollback>,
@@ -60,27 +63,16 @@ impl Facts {
         self.local().rollback.clone()
     }
 
-    /// What is known anywhere. Asks the memory once.
+    /// What is known anywhere. Asks the memory until it has answered once.
     pub(super) async fn recall(&self) -> Result<RecordFacts, VaultError> {
-        {
-            let local = self.local();
-            if local.recalled {
-                return Ok(local.facts.clone());
-            }
+        if !self.local().recalled {
+            self.learn(RecordFacts::default()).await;
         }
-        let facts = self.known();
-        let answer = timeout(MEMORY, self.memory.learn(&self.record, facts)).await;
-        match answer {
-            Ok(Ok(facts)) => {
-                let mut local = self.local();
-                local.facts = core::mem::take(&mut local.facts).merge(facts);
-                local.recalled = true;
-                Ok(local.facts.clone())
-            }
-            Ok(Err(MemoryUnavailable)) | Err(_) => {
-                self.missed();
-                Err(VaultError::Memory)
-            }
+        let local = self.local();
+        if local.recalled {
+            Ok(local.facts.clone())
+        } else {
+            Err(VaultError::Memory)
         }
     }
 
@@ -153,15 +145,16 @@ impl Facts {
         let told = {
             let mut local = self.local();
             local.facts = core::mem::take(&mut local.facts).merge(news.clone());
-            match local.missed {
-                Some(_) => local.facts.clone(),
-                None => news,
+            if local.told {
+                news
+            } else {
+                local.facts.clone()
             }
         };
         match timeout(MEMORY, self.memory.learn(&self.record, told)).await {
             Ok(Ok(known)) => {
                 let mut local = self.local();
-                local.missed = None;
+                (local.recalled, local.told, local.missed) = (true, true, None);
                 // What is known here is known there, and what was consented to elsewhere holds
                 // here; what a full memory has forgotten is still known here.
                 let mine = core::mem::take(&mut local.facts);
@@ -177,7 +170,8 @@ impl Facts {
 
     fn missed(&self) {
         tracing::warn!(name: "keylockr.vault.memory", "the memory of records does not answer");
-        self.local().missed = Some(monotonic());
+        let mut local = self.local();
+        (local.told, local.missed) = (false, Some(monotonic()));
     }
 
     /// The user consents to the rollback that was seen, and to no other.
@@ -248,5 +242,83 @@ impl Facts {
     fn local(&self) -> MutexGuard<'_, Local> {
         // Every change is made of moves and assignments: never half done.
         self.local.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keylockr_proto::{AppTag, Family, Revision, SafeId, Service};
+
+    use super::*;
+    use crate::vault::MemoryRecords;
+
+    fn ver(text: &str) -> Ver {
+        Ver::parse(text).unwrap()
+    }
+
+    fn facts(memory: &Arc<MemoryRecords>, ver: Option<Ver>) -> Facts {
+        let service = Service::AppData {
+            app_tag: AppTag::parse("tag").unwrap(),
+            app_data: true,
+            minimum: Revision::One,
+        };
+        let safe_id = SafeId::parse(Family::AppData, Revision::Two, "7").unwrap();
+        let memory = Arc::clone(memory) as Arc<dyn RecordMemory>;
+        Facts::new(RecordId::new(&service, &safe_id), memory, ver)
+    }
+
+    /// What is written while a read is under way makes the read no rollback, here or elsewhere.
+    #[tokio::test]
+    async fn a_write_beside_a_read_is_no_rollback() {
+        let memory = Arc::new(MemoryRecords::default());
+        let (ours, theirs) = (facts(&memory, Some(ver("4"))), facts(&memory, None));
+        let newest = ours.newest().await;
+        theirs.wrote_ver(&ver("6")).await;
+        ours.wrote_ver(&ver("5")).await;
+        assert_eq!(ours.read_ver(&ver("4"), newest).await, None);
+        // What comes after it knows better.
+        for facts in [&ours, &theirs] {
+            let newest = facts.newest().await;
+            assert_eq!(newest, Some(ver("6")));
+            let rollback = facts.read_ver(&ver("4"), newest).await.unwrap();
+            assert_eq!((rollback.known, rollback.found), (ver("6"), ver("4")));
+        }
+    }
+
+    /// Consent given in one process holds in the other.
+    #[tokio::test]
+    async fn consent_is_shared() {
+        let memory = Arc::new(MemoryRecords::default());
+        let (ours, theirs) = (facts(&memory, Some(ver("9"))), facts(&memory, None));
+        for facts in [&ours, &theirs] {
+            facts.recall().await.unwrap();
+            let newest = facts.newest().await;
+            assert!(facts.read_ver(&ver("2"), newest).await.is_some());
+        }
+        assert_eq!(ours.accept_rollback().await, Ok(true));
+        for facts in [&theirs, &ours] {
+            let newest = facts.newest().await;
+            assert_eq!(facts.read_ver(&ver("2"), newest).await, None);
+        }
+        assert!(theirs.read_ver(&ver("1"), Some(ver("2"))).await.is_some());
+    }
+
+    /// What a full memory has forgotten is still known to whoever uses the record.
+    #[tokio::test]
+    async fn a_forgetful_memory_takes_nothing_away() {
+        let memory = Arc::new(MemoryRecords::with_capacity(1));
+        let ours = facts(&memory, Some(ver("9")));
+        ours.recall().await.unwrap();
+        ours.learn_inner().await;
+        let service = Service::AppData {
+            app_tag: AppTag::parse("other").unwrap(),
+            app_data: true,
+            minimum: Revision::One,
+        };
+        let safe_id = SafeId::parse(Family::AppData, Revision::Two, "7").unwrap();
+        let other = RecordId::new(&service, &safe_id);
+        memory.learn(&other, RecordFacts::default()).await.unwrap();
+        assert_eq!(ours.newest().await, Some(ver("9")));
+        assert!(ours.known().inner_used);
     }
 }

@@ -66,6 +66,25 @@ async fn a_locked_phone_is_waited_for() {
     }
 }
 
+/// What the service keeps can be shown without the filekey, and without asking for it.
+#[tokio::test(start_paused = true)]
+async fn the_sealed_record_needs_no_phone() {
+    for way in Way::ALL {
+        let stage = Stage::new().await;
+        let user = stage.user(way).await;
+        assert_eq!(user.vault.sealed().await, Ok(None));
+        user.vault.put_bytes(b"content").await.unwrap();
+        user.vault.forget_key();
+        stage.world.emulator.lock("alice").unwrap();
+        let record = user.record().await;
+        assert_eq!(user.vault.sealed().await, Ok(record), "{way:?}");
+        assert_eq!(user.vault.progress().current(), VaultProgress::Idle);
+        stage.world.emulator.revoke(user.app_id()).unwrap();
+        user.signed_in.link.ended().await;
+        assert_eq!(user.vault.sealed().await, Err(VaultError::Revoked));
+    }
+}
+
 /// Patience ends where the caller says, and the phone's time where K 7.3 says.
 #[tokio::test(start_paused = true)]
 async fn waiting_ends() {

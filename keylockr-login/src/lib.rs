@@ -138,7 +138,7 @@ pub use self::{
         Revoked, Sought, StoreFuture, StoreUnavailable,
     },
     user::User,
-    vault::{RequestVault, VaultRefused},
+    vault::{Bindings, RequestVault, VaultRefused},
     verdict::Verdict,
     visit::{AnyAccount, Visit},
 };

@@ -7,6 +7,7 @@ use keylockr_emulator::{DropWhen, FaultKind};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Stage, User, Way, bytes};
+use crate::world::Mangle;
 
 fn now() -> Instant {
     #[expect(clippy::disallowed_methods, reason = "tokio's clock, paused")]
@@ -207,6 +208,67 @@ async fn filekey_not_persisted() {
         assert_eq!(progress.current(), VaultProgress::Over, "{way:?}");
         assert_eq!(user.vault.get_bytes().await, Err(VaultError::Revoked));
     }
+}
+
+/// Whoever lets go of the key lets go of one that is on its way, too.
+#[tokio::test(start_paused = true)]
+async fn an_answer_after_sign_out_is_not_taken_in() {
+    for way in Way::ASKING {
+        let stage = Stage::new().await;
+        let user = locked(&stage, way).await;
+        let waiting = user.vault.clone();
+        let waiting = tokio::spawn(async move { waiting.unlock().await });
+        sleep(Duration::from_secs(30)).await;
+        user.vault.forget_key();
+        assert_eq!(waiting.await.unwrap(), Err(VaultError::Locked), "{way:?}");
+        assert_eq!(user.vault.progress().current(), VaultProgress::Idle);
+        stage.world.emulator.unlock("alice").unwrap();
+        sleep(Duration::from_secs(30)).await;
+        assert_eq!(user.vault.progress().current(), VaultProgress::Idle);
+        // Asked again, it comes again; also while the phone still has the first question.
+        assert_eq!(user.vault.get_bytes().await, Ok(bytes(b"content")));
+        user.vault.forget_key();
+        stage.world.emulator.lock("alice").unwrap();
+        assert_eq!(user.vault.prepare().await, Ok(false));
+        user.vault.forget_key();
+        assert_eq!(user.vault.prepare().await, Ok(false));
+        assert_eq!(
+            user.vault.progress().current(),
+            VaultProgress::WaitingForPhone
+        );
+        stage.world.emulator.unlock("alice").unwrap();
+        assert_eq!(user.vault.unlock().await, Ok(()), "{way:?}");
+    }
+}
+
+/// The user's no overtakes the answer that the phone was asked: nobody waits for more.
+#[tokio::test(start_paused = true)]
+async fn a_no_before_the_answer_is_a_no() {
+    for way in Way::ASKING {
+        let stage = Stage::new().await;
+        let user = locked(&stage, way).await;
+        stage.world.wire.mangle(Mangle::Swap);
+        stage.world.wire.cut();
+        sleep(Duration::from_secs(10)).await;
+        let started = now();
+        let waiting = user.vault.clone();
+        let waiting = tokio::spawn(async move { waiting.unlock().await });
+        sleep(Duration::from_millis(10)).await;
+        let denied = stage.world.emulator.filekey_deny(user.app_id());
+        assert!(denied.is_ok(), "{way:?}: the phone was asked");
+        assert_eq!(waiting.await.unwrap(), Err(VaultError::Denied), "{way:?}");
+        assert!(now() - started < Duration::from_secs(20));
+        assert_eq!(user.vault.progress().current(), VaultProgress::Denied);
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!(user.vault.progress().current(), VaultProgress::Denied);
+    }
+}
+
+#[test]
+fn idle_time_has_an_end() {
+    // No deadline of it overflows, however long it was to be.
+    let config = VaultConfig::new().with_idle(Duration::MAX);
+    assert!(format!("{config:?}").contains("86400s"));
 }
 
 /// A filekey that came with the sign-in and was never used goes the same way.

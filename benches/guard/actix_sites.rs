@@ -1,6 +1,6 @@
 //! The same page on actix-web: bare, over a session, and behind each login library.
 
-use std::hint::black_box;
+use std::{hint::black_box, time::Duration};
 
 use actix_http::Request;
 use actix_identity::{Identity, IdentityMiddleware};
@@ -76,9 +76,10 @@ where
 {
     let ours = signed_in(emulator, base.guard()).await;
     let number = entered(base.session()).await;
-    let identity = entered(base.identity()).await;
+    let identity = entered(base.identity(IdentityMiddleware::default)).await;
+    let limited = entered(base.identity(with_limits)).await;
     let each = || base.clone();
-    let (a, b, c, d, e) = (each(), each(), each(), each(), each());
+    let (a, b, c, d, e, f) = (each(), each(), each(), each(), each(), each());
     Group {
         title,
         peer: "actix-identity",
@@ -88,7 +89,10 @@ where
             site(Kind::Record, &ours, move || b.record()),
             site(Kind::Guard, &ours, move || c.guard()),
             site(Kind::Extractor, &ours, move || d.extractor()),
-            site(Kind::Peer, &identity, move || e.identity()),
+            site(Kind::Peer, &identity, move || {
+                e.identity(IdentityMiddleware::default)
+            }),
+            site(Kind::LimitedPeer, &limited, move || f.identity(with_limits)),
         ],
     }
 }
@@ -103,6 +107,14 @@ fn site<T: Pages>(
         cookie: cookie.to_owned(),
         host: Box::new(ActixHost(app)),
     }
+}
+
+/// The limits that [`keylockr_actix::SessionPolicy`] sets by itself.
+fn with_limits() -> IdentityMiddleware {
+    IdentityMiddleware::builder()
+        .visit_deadline(Some(Duration::from_secs(30 * 60)))
+        .login_deadline(Some(Duration::from_secs(12 * 3600)))
+        .build()
 }
 
 async fn ok() -> &'static str {
@@ -198,14 +210,14 @@ impl<F: Fn() -> S, S: SessionStore + 'static> Base<F> {
             .wrap(self.ours())
     }
 
-    fn identity(&self) -> App<impl Pages + use<F, S>> {
+    fn identity(&self, middleware: fn() -> IdentityMiddleware) -> App<impl Pages + use<F, S>> {
         App::new()
             .service(web::resource("/").to(identity))
             .service(web::resource("/in").to(async |request: HttpRequest| {
                 Identity::login(&request.extensions(), "2001".to_owned()).expect("a login");
                 "in"
             }))
-            .wrap(IdentityMiddleware::default())
+            .wrap(middleware())
             .wrap(self.sessions())
     }
 }

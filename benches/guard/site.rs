@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     Extractor,
     /// The other login library of the framework.
     Peer,
+    /// The same, ending idle and old sessions, as ours does.
+    LimitedPeer,
 }
 
 /// The two ways to run a site.
@@ -55,6 +57,7 @@ impl Group {
             Kind::Guard => "KeyLockr, layer and guard",
             Kind::Extractor => "KeyLockr, extractor",
             Kind::Peer => self.peer,
+            Kind::LimitedPeer => "the same, with limits like ours",
         }
     }
 }

@@ -9,7 +9,7 @@ pub(crate) const HEADERS: [(&str, &str); 4] = [
     (
         "content-security-policy",
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
-         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     ("x-content-type-options", "nosniff"),
     // Not `no-referrer`: the sign-out form needs an `Origin` that is not `null`.
@@ -31,6 +31,10 @@ pub(crate) const STYLE: (&str, &str) = (
 pub(crate) const SCRIPT: (&str, &str) = (
     "text/javascript; charset=utf-8",
     include_str!("../assets/site.js"),
+);
+pub(crate) const NOTES_SCRIPT: (&str, &str) = (
+    "text/javascript; charset=utf-8",
+    include_str!("../assets/notes.js"),
 );
 pub(crate) const ICON: (&str, &str) = ("image/svg+xml", include_str!("../assets/icon.svg"));
 
@@ -80,6 +84,48 @@ pub(crate) fn private(user: &User) -> String {
             &[("site", SITE), ("safe_id", user.safe_id())],
         ),
     )
+}
+
+/// What the page of the note shows.
+pub(crate) struct Notes<'a> {
+    /// What can be edited, if that could be read.
+    pub(crate) text: Option<&'a str>,
+    /// The version that was read, as an `ETag`.
+    pub(crate) version: &'a str,
+    /// Why something did not work.
+    pub(crate) message: Option<&'a str>,
+    /// Whether the page looks again by itself.
+    pub(crate) waits: bool,
+    /// What KeyLockr keeps.
+    pub(crate) sealed: &'a str,
+}
+
+/// The note, beside what KeyLockr keeps of it.
+pub(crate) fn notes(notes: &Notes<'_>) -> String {
+    let message = notes.message.unwrap_or_default();
+    let sheet = match notes.text {
+        Some(text) => fill(
+            include_str!("../assets/notes_form.html"),
+            &[
+                ("text", text),
+                ("version", notes.version),
+                ("message", message),
+            ],
+        ),
+        None => {
+            let template = if notes.waits {
+                include_str!("../assets/notes_locked.html")
+            } else {
+                include_str!("../assets/notes_closed.html")
+            };
+            fill(template, &[("message", message)])
+        }
+    };
+    let content = fill(
+        include_str!("../assets/notes.html"),
+        &[("site", SITE), ("sealed", notes.sealed)],
+    );
+    page("Your note", &fill_with_html(&content, "sheet", &sheet))
 }
 
 fn page(title: &str, content: &str) -> String {

@@ -2,10 +2,12 @@
 
 mod binding;
 mod config;
+mod consent;
 mod document;
 mod error;
 mod exchange;
 mod facts;
+mod keeper;
 mod key;
 mod memory;
 mod progress;
@@ -31,7 +33,8 @@ pub use binding::BindingSecret;
 pub use config::{SenderPin, VaultConfig, VaultGrant};
 pub use error::{BindingError, Rollback, VaultError, WriteOutcome};
 use facts::Facts;
-use key::{Ask, Keeper, KeyDesk};
+use keeper::{Ask, Keeper};
+use key::KeyDesk;
 pub use memory::{MemoryRecords, MemoryUnavailable, RecordFacts, RecordId, RecordMemory};
 pub use progress::{VaultProgress, VaultWatch};
 pub use snapshot::Snapshot;
@@ -246,6 +249,19 @@ impl Vault {
         self.look().await
     }
 
+    /// The record as KeyLockr keeps it, encrypted; `None` is "no data yet". One round trip. It needs
+    /// no filekey and asks for none, so it can be had while the phone is locked.
+    ///
+    /// # Errors
+    ///
+    /// Those of the connection.
+    pub async fn sealed(&self) -> Result<Option<Vec<u8>>, VaultError> {
+        if let Some(over) = self.inner.over() {
+            return Err(over);
+        }
+        Ok(self.inner.fetch().await?.record)
+    }
+
     /// Replaces the record if it is still in the state of this version, and gives its new version.
     /// In the seed family another process may still come in between.
     ///
@@ -275,76 +291,6 @@ impl Vault {
     ) -> Result<RecordVersion, VaultError> {
         let content = document::encode(value, self.capacity())?;
         self.write_if(&content, version).await
-    }
-
-    /// Gets hold of the filekey and waits for the phone as long as it may take, 305 s. Whoever
-    /// waits can follow [`progress`](Self::progress) meanwhile. Dropping the future leaves the
-    /// request with the phone.
-    ///
-    /// # Errors
-    ///
-    /// [`VaultError::Locked`] when the user did not react; otherwise those of
-    /// [`get`](Self::get) that come from the phone and the connection.
-    pub async fn unlock(&self) -> Result<(), VaultError> {
-        self.inner.key(LONGEST_WAIT).await
-    }
-
-    /// Asks for the filekey and does not wait for the phone: `true` when the record can be read
-    /// now, `false` when the user has to unlock the phone first.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`unlock`](Self::unlock) but for [`VaultError::Locked`].
-    pub async fn prepare(&self) -> Result<bool, VaultError> {
-        match self.inner.key(Duration::ZERO).await {
-            Ok(()) => Ok(true),
-            Err(VaultError::Locked) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// How far the filekey is, now and from now on. It asks for nothing.
-    pub fn progress(&self) -> VaultWatch {
-        VaultWatch::new(self.inner.desk.watch())
-    }
-
-    /// Erases the filekey: at sign-out, or when the user locks their data. Calls that run may fail
-    /// with [`VaultError::Locked`]; later ones ask the phone again.
-    pub fn forget_key(&self) {
-        self.inner.desk.forget();
-    }
-
-    /// Whether the last read or write saw an older record than one before it (K 8.4). Nothing is
-    /// written then.
-    pub fn rollback(&self) -> Option<Rollback> {
-        self.inner.facts.rollback()
-    }
-
-    /// The user has been told, and wants to go on from the older record. It holds for the version
-    /// seen last and no older one. `false`: there was no rollback.
-    ///
-    /// # Errors
-    ///
-    /// [`VaultError::Memory`]
-    pub async fn accept_rollback(&self) -> Result<bool, VaultError> {
-        self.inner.facts.accept_rollback().await
-    }
-
-    /// The user has been told that the record is [damaged](VaultError::Damaged), and gives it up:
-    /// the next write may replace it, as if there were no data yet. It holds for the state seen
-    /// last. `false`: none was damaged.
-    pub fn accept_damage(&self) -> bool {
-        self.inner.facts.accept_damage()
-    }
-
-    /// The user has linked the account anew: the sender refused last with
-    /// [`VaultError::SenderChanged`] is the right one from now on. `false`: none was refused.
-    ///
-    /// # Errors
-    ///
-    /// [`VaultError::Memory`]
-    pub async fn accept_sender(&self) -> Result<bool, VaultError> {
-        self.inner.facts.accept_sender().await
     }
 
     /// Bytes that fit in a record, after what its layout takes of 61,440. A binding secret takes

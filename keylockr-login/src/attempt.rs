@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     binding::{AttemptId, BrowserHash},
-    limits::{TIME_TO_FINISH, TMP_ID_LIFE, WRONG_PROOFS},
+    limits::{KEY_WAIT, TIME_TO_FINISH, TMP_ID_LIFE, WRONG_PROOFS},
     moment::Moment,
     return_to::ReturnTo,
     returning::{ReturnedFrame, Returning},
@@ -58,6 +58,8 @@ pub(crate) enum Phase {
     Connected,
     /// Approved, being checked.
     Authorized,
+    /// Approved and checked; the phone has to be unlocked to release the filekey.
+    Unlock,
     /// To be finished by its browser.
     Done,
     /// Exchanged for a session.
@@ -205,7 +207,9 @@ impl AttemptRecord {
     #[must_use]
     pub fn is_live(&self) -> bool {
         match self.phase {
-            Phase::Waiting | Phase::Connected | Phase::Authorized | Phase::Done => true,
+            Phase::Waiting | Phase::Connected | Phase::Authorized | Phase::Unlock | Phase::Done => {
+                true
+            }
             Phase::Used | Phase::Ended(_) => false,
         }
     }
@@ -215,7 +219,7 @@ impl AttemptRecord {
     pub fn is_orphan(&self, now: Moment) -> bool {
         let runs = matches!(
             self.phase,
-            Phase::Waiting | Phase::Connected | Phase::Authorized
+            Phase::Waiting | Phase::Connected | Phase::Authorized | Phase::Unlock
         );
         runs && self.held_key.is_none()
             && self.lease.as_ref().is_none_or(|lease| lease.until <= now)
@@ -254,6 +258,22 @@ impl AttemptRecord {
         returning.is_some_and(|returning| returning.arrive(frame))
     }
 
+    /// Somebody approved, and has to unlock their phone: they get the time for that.
+    pub(crate) fn await_key(&mut self, now: Moment) -> bool {
+        self.expire(now);
+        let running = self.is_live() && !matches!(self.phase, Phase::Unlock | Phase::Done);
+        if running {
+            self.phase = Phase::Unlock;
+            self.code = None;
+            self.running = None;
+            self.expires_at = self.expires_at.max(now.after(KEY_WAIT));
+            self.forget_at = self
+                .forget_at
+                .max(forget_at(self.created_at, self.expires_at));
+        }
+        running
+    }
+
     /// Somebody approved, and the approval is checked: the browser may finish.
     pub(crate) fn approve(&mut self, approved: Sealed, now: Moment) -> bool {
         self.expire(now);
@@ -275,7 +295,9 @@ impl AttemptRecord {
     pub(crate) fn claim(&mut self, now: Moment) -> Result<Sealed, NotClaimed> {
         self.expire(now);
         match self.phase {
-            Phase::Waiting | Phase::Connected | Phase::Authorized => Err(NotClaimed::NotDone),
+            Phase::Waiting | Phase::Connected | Phase::Authorized | Phase::Unlock => {
+                Err(NotClaimed::NotDone)
+            }
             Phase::Used | Phase::Ended(_) => Err(NotClaimed::Ended),
             Phase::Done => {
                 let approved = self.approved.take();

@@ -6,7 +6,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     refusal::Refusal,
-    request::{BodyError, Head, MAX_BODY, Request},
+    request::{Head, MAX_BODY, Request},
 };
 
 /// A POST's body, read.
@@ -62,9 +62,7 @@ pub(crate) fn members<M: Members>(request: &Request) -> Result<(bool, M), Refusa
     let body = match &request.body {
         Ok(body) if body.len() > MAX_BODY => return Err(Refusal::TooLarge),
         Ok(body) => body,
-        Err(BodyError::TooLarge) => return Err(Refusal::TooLarge),
-        Err(BodyError::Broken) => return Err(Refusal::Malformed),
-        Err(BodyError::TimedOut) => return Err(Refusal::BodyTimedOut),
+        Err(error) => return Err((*error).into()),
     };
     let head = &request.head;
     Ok(if !head.has("content-type") {
@@ -162,6 +160,7 @@ fn decode(text: &str) -> Option<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::BodyError;
 
     fn post(content_type: Option<&str>, body: &[u8]) -> Result<Posted, Refusal> {
         let mut head = Head::new("POST", "/login", "/start", "", None);

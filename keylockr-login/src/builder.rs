@@ -8,7 +8,7 @@ use std::{
 };
 
 use keylockr_client::{
-    CancellationToken, Client, VaultConfig, DEFAULT_BASE_URL,
+    CancellationToken, Client, DEFAULT_BASE_URL, VaultConfig,
     proto::login::{LoginConfig, VerifyPolicy},
 };
 use keylockr_proto::{AppTag, DisplayName, Family, Revision, ServerKeys, Service, SvcId};
@@ -39,7 +39,7 @@ use crate::{
     store::{AttemptStore, Attempts, Gate, MemoryAttempts, MemoryRevocations, RevocationStore},
     streams::Streams,
     turns::Turns,
-    vault::VaultSite,
+    vault::{AnyBindings, Bindings, VaultSite},
 };
 
 /// An application's own answers for refusals.
@@ -72,6 +72,7 @@ pub struct KeyLockrBuilder {
     deletes_connections: bool,
     vault: Option<VaultConfig>,
     filekey_at_sign_in: bool,
+    bindings: Option<Arc<dyn AnyBindings>>,
     carry_over: Vec<String>,
     page: Page,
     restyle: Option<Restyle>,
@@ -107,6 +108,7 @@ impl KeyLockrBuilder {
             deletes_connections: false,
             vault: None,
             filekey_at_sign_in: false,
+            bindings: None,
             carry_over: Vec::new(),
             page: Page::new(),
             restyle: None,
@@ -261,6 +263,18 @@ impl KeyLockrBuilder {
         self
     }
 
+    /// Signs nobody in whose encrypted record does not hold their account's secret: then KeyLockr
+    /// itself cannot name a wrong person (K 8.7). It needs the filekey at each sign-in, as with
+    /// [`Self::filekey_at_sign_in`], and brings a vault if there is none. Nobody who holds the keys
+    /// in their own browser can be signed in.
+    ///
+    /// Records carry the secret beside the application's content; turn it on before there are any
+    /// accounts. Its name in records is the public origin.
+    pub fn bindings(mut self, bindings: impl Bindings) -> Self {
+        self.bindings = Some(Arc::new(bindings));
+        self
+    }
+
     /// Session entries that outlive the change of the session's id at sign-in; all others are gone.
     pub fn carry_over<T: Into<String>>(mut self, keys: impl IntoIterator<Item = T>) -> Self {
         self.carry_over = keys.into_iter().map(Into::into).collect();
@@ -363,9 +377,19 @@ impl KeyLockrBuilder {
         {
             return Err(ConfigError::FixedKeys);
         }
-        if self.vault.is_some() && !service.wants_app_data() {
+        let vault = match &self.bindings {
+            Some(_) => Some(self.vault.unwrap_or_default().with_binding(true)),
+            None => self.vault,
+        };
+        if vault.is_some() && !service.wants_app_data() {
             return Err(ConfigError::VaultWithoutAppData);
         }
+        let vault = vault.map(|config| VaultSite {
+            config,
+            at_sign_in: self.filekey_at_sign_in || self.bindings.is_some(),
+            bindings: self.bindings,
+            name: site.name().to_owned(),
+        });
         let attempts = self
             .attempts
             .unwrap_or_else(|| Arc::new(MemoryAttempts::new()));
@@ -397,10 +421,7 @@ impl KeyLockrBuilder {
             admit: self.admit,
             keeps_connections: self.keeps_connections,
             deletes_connections: self.deletes_connections,
-            vault: self.vault.map(|config| VaultSite {
-                config,
-                at_sign_in: self.filekey_at_sign_in,
-            }),
+            vault,
             carry_over: self.carry_over,
             restyle: self.restyle,
             place: self.place,

@@ -102,7 +102,7 @@ mod visit;
 pub use keylockr_client::{
     BindingError, BindingSecret, Client, MemoryRecords, MemoryUnavailable, RecordFacts, RecordId,
     RecordMemory, RecordVersion, Rollback, SenderPin, Snapshot, Vault, VaultConfig, VaultError,
-    VaultProgress, VaultWatch, WriteOutcome, proto::login::VerifyPolicy,
+    VaultProgress, VaultWatch, WriteOutcome, Zeroizing, proto::login::VerifyPolicy,
 };
 pub use keylockr_proto::{BoxSecret, Family, QrUri, Revision, ServerKeys, SignSecret, UnixTime};
 
@@ -138,7 +138,7 @@ pub use self::{
         Revoked, Sought, StoreFuture, StoreUnavailable,
     },
     user::User,
-    vault::{RequestVault, VaultRefused},
+    vault::{Bindings, RequestVault, VaultRefused},
     verdict::Verdict,
     visit::{AnyAccount, Visit},
 };

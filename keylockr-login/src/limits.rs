@@ -17,6 +17,8 @@ pub struct Limits {
 pub(crate) const TMP_ID_LIFE: Duration = Duration::from_secs(600);
 /// An approved attempt can be finished for at least this long.
 pub(crate) const TIME_TO_FINISH: Duration = Duration::from_secs(60);
+/// How long a phone may take to release the filekey during a sign-in (K 7.3).
+pub(crate) const KEY_WAIT: Duration = Duration::from_secs(300);
 /// After so many wrong proofs an attempt of a browser that holds its keys is over.
 pub(crate) const WRONG_PROOFS: u8 = 3;
 /// How long a proof waits for another one of the same attempt; KeyLockr has 15 s for its answer.

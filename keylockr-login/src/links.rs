@@ -30,6 +30,12 @@ impl Shared {
         self.keeps_connections || self.deletes_connections || self.vault.is_some()
     }
 
+    /// Whether nobody is signed in whose record does not hold their account's secret.
+    pub(crate) fn binds_accounts(&self) -> bool {
+        let vault = self.vault.as_ref();
+        vault.is_some_and(|site| site.bindings.is_some())
+    }
+
     /// A session has begun: keeps its connection as far as the site wants that.
     pub(crate) fn keep_connection(
         self: &Arc<Self>,

@@ -57,6 +57,14 @@ impl Site {
         }
     }
 
+    /// What the site is called where that has to stay the same.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Public(origin) => origin,
+            Self::Loopback => "localhost",
+        }
+    }
+
     /// Whether cookies are `Secure`, and carry the prefix that says so.
     pub(crate) fn is_secure(&self) -> bool {
         matches!(self, Self::Public(origin) if origin.starts_with("https:"))

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
+use crate::refusal::Refusal;
+
 /// The largest request body that any login route reads: 64 KiB.
 pub const MAX_BODY: usize = 65_536;
 
@@ -39,6 +41,16 @@ pub enum BodyError {
     /// It did not arrive in time.
     #[error("the request body did not arrive in time")]
     TimedOut,
+}
+
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::TooLarge,
+            BodyError::Broken => Self::Malformed,
+            BodyError::TimedOut => Self::BodyTimedOut,
+        }
+    }
 }
 
 impl Head {

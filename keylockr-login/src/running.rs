@@ -21,13 +21,14 @@ use crate::{
     sealed::{Purpose, Sealed},
     shared::Shared,
     store::{Change, StoreUnavailable},
+    vault::NotReady,
 };
 
 /// A lease is good for so long, and renewed three times meanwhile.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 /// Between two tries to write what must not be lost.
-const RETRY: Duration = Duration::from_millis(500);
+pub(crate) const RETRY: Duration = Duration::from_millis(500);
 
 /// Who approved, as it is sealed into the record.
 #[derive(Serialize, Deserialize)]
@@ -176,12 +177,12 @@ impl Shared {
         Ok(())
     }
 
-    fn is_mine(&self, record: &AttemptRecord) -> bool {
+    pub(crate) fn is_mine(&self, record: &AttemptRecord) -> bool {
         let lease = record.lease.as_ref();
         lease.is_some_and(|lease| lease.owner == self.process)
     }
 
-    async fn renew_lease(&self, id: &AttemptId) -> Result<(), StoreUnavailable> {
+    pub(crate) async fn renew_lease(&self, id: &AttemptId) -> Result<(), StoreUnavailable> {
         let until = self.now().after(LEASE);
         self.attempts
             .change(id, |record| match &mut record.lease {
@@ -218,7 +219,13 @@ impl Shared {
     }
 
     /// An approval, checked by the machine: the browser may now finish, and nobody else.
-    async fn approved(&self, id: &AttemptId, authorized: &Authorized, keys: Arc<ClientKeys>) {
+    async fn approved(
+        self: &Arc<Self>,
+        id: &AttemptId,
+        authorized: &Authorized,
+        keys: Arc<ClientKeys>,
+    ) {
+        // What is revoked while the phone is unlocked counts as later.
         let now = self.now();
         let approved = Approved {
             principal: Principal {
@@ -237,13 +244,19 @@ impl Shared {
         };
         if self.wants_handovers() {
             let service = self.service.clone();
-            let handover = Handover {
+            let mut handover = Handover {
                 app_id: authorized.app_id.clone(),
                 revision: authorized.revision,
                 grant: VaultGrant::from_authorized(service, Arc::clone(&keys), authorized),
                 keys,
                 opened: None,
             };
+            let safe_id = authorized.safe_id.as_str();
+            match self.ready_vault(id, &mut handover, safe_id).await {
+                Ok(()) => {}
+                Err(NotReady::End(end)) => return self.write_end(id, end).await,
+                Err(NotReady::NotOurs) => return,
+            }
             self.handovers().insert(id.clone(), handover);
         }
         let approved = self
@@ -318,7 +331,7 @@ impl Shared {
 
     /// Changes a record even if the store is away for a while; an attempt's life is long enough to
     /// be worth waiting for, and then over.
-    async fn persist<T>(
+    pub(crate) async fn persist<T>(
         &self,
         id: &AttemptId,
         mut step: impl FnMut(&mut AttemptRecord) -> Change<T>,

@@ -36,6 +36,7 @@ impl Status {
             Phase::Waiting => ("waiting", None),
             Phase::Connected => ("connected", None),
             Phase::Authorized => ("authorized", None),
+            Phase::Unlock => ("unlock", None),
             Phase::Done => ("done", None),
             Phase::Ended(end) => end_words(end),
         };
@@ -151,6 +152,7 @@ mod tests {
             (Phase::Waiting, "waiting", None),
             (Phase::Connected, "connected", None),
             (Phase::Authorized, "authorized", None),
+            (Phase::Unlock, "unlock", None),
             (Phase::Done, "done", None),
             (Phase::Ended(End::Expired), "expired", None),
             (Phase::Ended(End::Denied), "denied", Some("denied")),

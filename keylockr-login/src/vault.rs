@@ -1,12 +1,18 @@
 //! The signed-in person's encrypted record (K 8), for handlers.
 
+mod at_sign_in;
+mod bindings;
 mod table;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use keylockr_client::{RecordVersion, Snapshot, Vault, VaultConfig, VaultError, Zeroizing};
 use serde::{Serialize, de::DeserializeOwned};
 
+use self::at_sign_in::NotBound;
+pub(crate) use self::at_sign_in::NotReady;
+pub(crate) use self::bindings::AnyBindings;
+pub use self::bindings::Bindings;
 use crate::{answer::Answer, asker::Asker, keylockr::KeyLockr, refusal::Refusal, user::User};
 
 /// What a site decided about its vaults.
@@ -14,6 +20,10 @@ pub(crate) struct VaultSite {
     pub(crate) config: VaultConfig,
     /// Whether the filekey is asked for before the session begins.
     pub(crate) at_sign_in: bool,
+    /// The accounts' secrets, where nobody is signed in without.
+    pub(crate) bindings: Option<Arc<dyn AnyBindings>>,
+    /// What the site is called in records.
+    pub(crate) name: String,
 }
 
 impl KeyLockr {
@@ -41,6 +51,29 @@ impl KeyLockr {
     /// [`KeyLockrBuilder::vault`](crate::KeyLockrBuilder::vault).
     pub fn vault(&self, user: &User) -> Result<Vault, Refusal> {
         self.shared().vault(user.record())
+    }
+}
+
+impl KeyLockr {
+    /// Repairs a person's binding (K 8.7): a new secret in their record and in the site's
+    /// [`Bindings`]. For a person who is signed in, whose session is fresh enough for you, and who
+    /// was told that their next sign-in would fail otherwise.
+    ///
+    /// # Errors
+    /// As [`Self::vault`] and of the vault; [`Refusal::VaultMisconfigured`] without
+    /// [`KeyLockrBuilder::bindings`](crate::KeyLockrBuilder::bindings); [`Refusal::CannotTell`] when
+    /// the new secret could not be kept: then the old one is of no use any more.
+    pub async fn renew_binding(&self, user: &User) -> Result<(), Refusal> {
+        let vault = self.vault(user)?;
+        let site = self.shared().vault.as_ref();
+        let (site, bindings) = site
+            .and_then(|site| Some((site, site.bindings.as_ref()?)))
+            .ok_or(Refusal::VaultMisconfigured)?;
+        let bound = site.bind(&**bindings, &vault, user.safe_id()).await;
+        bound.map_err(|error| match error {
+            NotBound::Vault(error) => Refusal::from(&error),
+            NotBound::Unkept(_) => Refusal::CannotTell,
+        })
     }
 }
 
@@ -83,6 +116,16 @@ impl RequestVault {
         VaultRefused {
             refusal: Refusal::from(&error),
             error: Some(error),
+            asker: self.asker.clone(),
+        }
+    }
+
+    /// Another refusal of this request, in the same form.
+    #[must_use]
+    pub fn refuse_as(&self, refusal: Refusal) -> VaultRefused {
+        VaultRefused {
+            refusal,
+            error: None,
             asker: self.asker.clone(),
         }
     }
@@ -144,6 +187,15 @@ impl RequestVault {
         self.vault.read().await.map_err(|error| self.refuse(error))
     }
 
+    /// [`Vault::sealed`].
+    ///
+    /// # Errors
+    /// Those of the vault, as answers.
+    pub async fn sealed(&self) -> Result<Option<Vec<u8>>, VaultRefused> {
+        let sealed = self.vault.sealed().await;
+        sealed.map_err(|error| self.refuse(error))
+    }
+
     /// [`Vault::get_bytes`].
     ///
     /// # Errors
@@ -197,7 +249,7 @@ impl VaultRefused {
         self.refusal
     }
 
-    /// What the vault said; `None` where there is no vault to ask.
+    /// What the vault said; `None` where it was not asked.
     #[must_use]
     pub fn error(&self) -> Option<&VaultError> {
         self.error.as_ref()

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use given::{Broken, Sequence, body, client_keys, code};
 use keylockr_proto::{
-    BoxSecret, DataNonce, Filekey, FilekeyBlob, MAX_RECORD, RecordCodec, RecordLayout, SharedKey,
-    Value,
+    BoxSecret, DataNonce, Family, Filekey, FilekeyBlob, FixedNonceWrites, MAX_RECORD, RecordCodec,
+    RecordDigest, RecordLayout, SharedKey, Value,
 };
 
 fn filekey() -> Filekey {
@@ -191,10 +191,56 @@ fn record_swap_refused() {
     );
 }
 
+/// The other way round: the nonce of a long blob reads a record of the `nd` layout, inner layer
+/// included, and is never written with.
+#[test]
+fn the_prefix_layout_reads_the_other() {
+    let mut entropy = Sequence(1);
+    let plain = || RecordCodec::new(RecordLayout::Prefix);
+    let nonce = DataNonce::from_bytes([24; 24]);
+    let lenient = || plain().with_fixed_nonce_fallback(Some(nonce.clone()));
+    let mut inner = RecordCodec::new(nd());
+    let mut raw = RecordCodec::new(nd()).with_insecure_raw_writes();
+    for writer in [&mut inner, &mut raw] {
+        let record = writer.seal(&filekey(), b"fixed", &mut entropy).unwrap();
+        assert_eq!(code(&content(&mut plain(), &record)), "E_RECORD");
+        assert_eq!(content(&mut lenient(), &record).unwrap(), b"fixed");
+        let mut damaged = record.clone();
+        damaged[20] ^= 1;
+        assert_eq!(code(&content(&mut lenient(), &damaged)), "E_RECORD");
+        let other = DataNonce::from_bytes([25; 24]);
+        let mut other = plain().with_fixed_nonce_fallback(Some(other));
+        assert_eq!(code(&content(&mut other, &record)), "E_RECORD");
+    }
+    let mut codec = lenient();
+    let [first, second] = [0, 1].map(|_| codec.seal(&filekey(), b"own", &mut entropy).unwrap());
+    assert_ne!(first[..24], second[..24]);
+    assert_eq!(content(&mut plain(), &first).unwrap(), b"own");
+}
+
+/// A digest tells states apart, and needs no key.
+#[test]
+fn digests_tell_records_apart() {
+    let digest = |record: &[u8]| RecordDigest::of(record);
+    assert_eq!(digest(b"a"), digest(b"a"));
+    assert_ne!(digest(b"a"), digest(b"b"));
+    let text = digest(b"").to_string();
+    assert_eq!(text.len(), 64);
+    assert!(text.starts_with("e3b0c44298fc1c14"), "SHA-256: {text}");
+}
+
 #[test]
 fn record_size_limit() {
     let mut entropy = Sequence(1);
-    for (layout, overhead) in [(RecordLayout::Prefix, 40), (nd(), 60)] {
+    let overhead = |family, writes| RecordCodec::overhead(family, writes);
+    let raw = FixedNonceWrites::InsecureRaw;
+    assert_eq!(overhead(Family::Seed, raw), 16);
+    assert_eq!(overhead(Family::AppData, raw), 40);
+    for (layout, family) in [
+        (RecordLayout::Prefix, Family::AppData),
+        (nd(), Family::Seed),
+    ] {
+        let overhead = overhead(family, FixedNonceWrites::Inner);
         let mut codec = RecordCodec::new(layout);
         let largest = vec![1; MAX_RECORD - overhead];
         let record = codec.seal(&filekey(), &largest, &mut entropy).unwrap();

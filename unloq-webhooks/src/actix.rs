@@ -36,7 +36,7 @@ use std::convert::Infallible;
 use actix_web::{
     FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder, ResponseError, Route,
     dev::Payload,
-    http::StatusCode,
+    http::{StatusCode, uri::Authority},
     web::{self, Data},
 };
 use futures_core::future::LocalBoxFuture;
@@ -138,7 +138,7 @@ async fn receive<E: Event>(
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let headers = request.headers().iter();
     let head = Head::new(request.method().as_str(), target)
-        .with_authority(uri.authority().map(|authority| authority.as_str()))
+        .with_authority(uri.authority().map(Authority::as_str))
         .with_headers(headers.map(|(name, value)| (name.as_str(), value.as_bytes())));
     deliver::receive(hooks, &head, body).await
 }

@@ -13,13 +13,14 @@
 //! ```
 
 use std::{
+    cell::Cell,
     future::{Ready, ready},
     rc::Rc,
 };
 
 use ::actix_session::{Session, SessionExt};
 use actix_web::{
-    Error, HttpResponse,
+    Error, HttpMessage, HttpRequest, HttpResponse,
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
 };
@@ -28,32 +29,42 @@ use futures_core::future::LocalBoxFuture;
 use crate::{
     id::UnloqId,
     replay::StoreUnavailable,
-    sessions::{HandleId, MARK, SessionHandle, SessionHandles},
+    sessions::{BeginError, HandleId, MARK, SessionHandle, SessionHandles},
 };
 
-/// Lets UNLOQ end this session by the handle. Call it at every sign-in, once the session has its new
-/// id; a handle that it had before stands for it no longer.
+/// Lets UNLOQ end this request's session by the handle. Call it at every sign-in, once the session
+/// has its new id; a handle that it had before stands for it no longer.
 ///
 /// # Errors
 ///
-/// [`StoreUnavailable`] if the handle or the session cannot be stored: sign nobody in.
+/// Sign nobody in, whatever it is.
 pub async fn begin(
-    handles: &SessionHandles,
-    session: &Session,
+    request: &HttpRequest,
     handle: &SessionHandle,
     user: &UnloqId,
-) -> Result<(), StoreUnavailable> {
-    let mark = handles.begin(handle, user).await?.to_text();
-    session.insert(MARK, mark).map_err(|error| {
+) -> Result<(), BeginError> {
+    let Some(visit) = request.extensions().get::<Rc<Visit>>().cloned() else {
+        tracing::error!("no RemoteLogout around a handler that begins a session");
+        return Err(BeginError::LayerMissing);
+    };
+    let mark = visit.handles.begin(handle, user).await?.to_text();
+    let written = request.get_session().insert(MARK, mark);
+    visit.begun.set(true);
+    written.map_err(|error| {
         tracing::error!(%error, "a session entry cannot be written");
-        StoreUnavailable
+        BeginError::Session
     })
 }
 
+/// What the middleware and [`begin`] tell each other.
+struct Visit {
+    handles: SessionHandles,
+    begun: Cell<bool>,
+}
+
 /// Empties the session of a handle that has ended, before the service inside sees it. To be put
-/// inside the session middleware, that is, wrapped before it. The wrong way round it sees nothing
-/// until a handler has run; the answer of an ended session is then replaced with a 500, and the log
-/// says why.
+/// inside the session middleware, that is, wrapped before it. The wrong way round it would see no
+/// session; the first sign-in is a 500 then, and the log says why.
 ///
 /// 503 while the handles cannot be read: nobody is taken for signed in, or out, by mistake.
 #[derive(Clone, Debug)]
@@ -109,21 +120,28 @@ where
         let (inner, handles) = (Rc::clone(&self.inner), self.handles.clone());
         Box::pin(async move {
             let session = request.get_session();
-            let standing = check(&handles, &session).await;
-            if standing == Ok(Standing::Over) {
-                tracing::info!("a session is over: its handle has ended");
-                // Not `purge`, which would swallow what a sign-in writes in this same request.
-                session.clear();
-                session.renew();
+            match check(&handles, &session).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::info!("a session is over: its handle has ended");
+                    // Not `purge`, which would swallow what a sign-in writes in this same request.
+                    session.clear();
+                    session.renew();
+                }
+                Err(StoreUnavailable) => {
+                    let refused = HttpResponse::ServiceUnavailable().finish();
+                    return Ok(request.into_response(refused).map_into_right_body());
+                }
             }
-            if standing.is_err() {
-                let refused = HttpResponse::ServiceUnavailable().finish();
-                return Ok(request.into_response(refused).map_into_right_body());
-            }
+            let visit = Rc::new(Visit {
+                handles,
+                begun: Cell::new(false),
+            });
+            request.extensions_mut().insert(Rc::clone(&visit));
             let response = inner.call(request).await?;
-            let unchecked = standing == Ok(Standing::Unmarked);
-            if unchecked && check(&handles, &session).await == Ok(Standing::Over) {
-                tracing::error!("RemoteLogout is outside the session middleware: wrap it before");
+            // Sessions that are stored further in are gone by now.
+            if visit.begun.get() && !session.entries().contains_key(MARK) {
+                tracing::error!("RemoteLogout is outside the sessions: `.wrap` it before them");
                 let refused = HttpResponse::InternalServerError().finish();
                 return Ok(response.into_response(refused).map_into_right_body());
             }
@@ -132,22 +150,15 @@ where
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Unmarked,
-    Live,
-    Over,
-}
-
-async fn check(handles: &SessionHandles, session: &Session) -> Result<Standing, StoreUnavailable> {
-    let mark = match session.get::<String>(MARK) {
-        Ok(None) => return Ok(Standing::Unmarked),
-        Ok(Some(mark)) => HandleId::from_text(&mark),
+/// Whether the session goes on; one without a handle does.
+async fn check(handles: &SessionHandles, session: &Session) -> Result<bool, StoreUnavailable> {
+    match session.get::<String>(MARK) {
+        Ok(None) => Ok(true),
+        Ok(Some(mark)) => match HandleId::from_text(&mark) {
+            Some(handle) => handles.check(handle).await,
+            None => Ok(false),
+        },
         // What cannot be read is nobody's handle.
-        Err(_) => None,
-    };
-    match mark {
-        Some(handle) if handles.check(handle).await? => Ok(Standing::Live),
-        _ => Ok(Standing::Over),
+        Err(_) => Ok(false),
     }
 }

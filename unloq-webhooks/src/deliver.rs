@@ -47,7 +47,7 @@ where
         }
         Err(reason) => {
             if !matches!(reason, Reason::Preflight(_)) {
-                tracing::warn!(%hook, %reason, "web hook refused");
+                tracing::warn!(%hook, "{reason}");
             }
             Err(SignedRejection::new(hook, reason))
         }

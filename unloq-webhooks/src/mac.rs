@@ -37,10 +37,9 @@ impl Keyed {
 pub(crate) fn equal(a: &[u8; 32], b: &[u8; 32]) -> Choice {
     let (a, _) = a.as_chunks::<8>();
     let (b, _) = b.as_chunks::<8>();
-    let differences = a
-        .iter()
-        .zip(b)
-        .fold(0, |seen, (a, b)| seen | (u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b)));
+    let differences = a.iter().zip(b).fold(0, |seen, (a, b)| {
+        seen | (u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b))
+    });
     differences.ct_eq(&0)
 }
 

@@ -1,7 +1,7 @@
 //! From `http` requests, and to `http` responses: for axum and tower.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, Uri, request::Parts};
+use http::{HeaderName, HeaderValue, Response, StatusCode, Uri, request::Parts, uri::Authority};
 use http_body::Body;
 use http_body_util::BodyDataStream;
 
@@ -20,7 +20,7 @@ pub(crate) async fn receive<E: Event, B: Body>(
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let headers = parts.headers.iter();
     let head = Head::new(parts.method.as_str(), target)
-        .with_authority(uri.authority().map(|authority| authority.as_str()))
+        .with_authority(uri.authority().map(Authority::as_str))
         .with_headers(headers.map(|(name, value)| (name, value.as_bytes())));
     deliver::receive(hooks, &head, BodyDataStream::new(body)).await
 }

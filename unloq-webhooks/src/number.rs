@@ -83,8 +83,13 @@ impl Shortest {
         let count = i32::try_from(digits.as_str().len()).ok()?;
         let number: u64 = digits.as_str().parse().ok()?;
         if number % 2 == 1 && is_exactly(value, (number - 1) * 10 + 5, exponent - count) {
-            digits = Scratch::default();
-            write!(digits, "{}", number - 1).ok()?;
+            let mut even = Scratch::default();
+            write!(even, "{}e{}", number - 1, exponent - count + 1).ok()?;
+            // Below a power of two doubles lie closer: there the even candidate can be another one.
+            if even.as_str().parse() == Ok(value) {
+                digits = Scratch::default();
+                write!(digits, "{}", number - 1).ok()?;
+            }
         }
         Some(Self {
             digits,
@@ -184,6 +189,8 @@ mod tests {
             ("1.7976931348623157e308", "1.7976931348623157e+308"),
             ("-1461205785224690.25", "-1461205785224690.2"),
             ("733716794377814.25", "733716794377814.2"),
+            // 2^-24: the even candidate is not the same double.
+            ("5.9604644775390625e-8", "5.960464477539063e-8"),
         ] {
             assert_eq!(text(literal.parse().unwrap()), expected, "{literal}");
         }
@@ -212,7 +219,9 @@ mod tests {
     #[test]
     fn is_exactly_by_the_full_expansion() {
         for value in [
-            1461205785224690.25_f64,
+            1_461_205_785_224_690.2_f64,
+            733_716_794_377_814.2,
+            5.960_464_477_539_063e-8,
             0.1,
             0.5,
             2.5,

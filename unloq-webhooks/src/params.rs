@@ -8,6 +8,7 @@ mod span;
 
 pub(crate) use self::span::Kind;
 use self::{
+    json::Numbers,
     pairs::{Pair, Pairs},
     span::Texts,
 };
@@ -35,7 +36,7 @@ impl<'b> Params<'b> {
         match format {
             Format::Json => {
                 params.texts.body = text.map_err(|_| VerifyErrorKind::MalformedBody)?;
-                json::read(&mut params.texts, &mut params.pairs)?;
+                json::read(&mut params.texts, &mut params.pairs, Numbers::AsText)?;
             }
             Format::Form => {
                 // Pieces can be valid UTF-8 where the whole is not: escapes may complete them.
@@ -43,6 +44,15 @@ impl<'b> Params<'b> {
                 form::read(body, &mut params.texts, &mut params.pairs)?;
             }
         }
+        params.sort()?;
+        Ok(params)
+    }
+
+    /// Reads JSON as somebody would who signs numbers the way they are written.
+    pub(crate) fn read_numbers_as_written(body: &'b [u8]) -> Result<Self, VerifyErrorKind> {
+        let mut params = Self::none();
+        params.texts.body = str::from_utf8(body).map_err(|_| VerifyErrorKind::MalformedBody)?;
+        json::read(&mut params.texts, &mut params.pairs, Numbers::AsWritten)?;
         params.sort()?;
         Ok(params)
     }

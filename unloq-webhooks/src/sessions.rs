@@ -55,6 +55,21 @@ struct Inner {
     not_theirs: AtomicU64,
 }
 
+/// Why a handle stands for no session. Sign nobody in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BeginError {
+    /// The handle cannot be stored.
+    #[error(transparent)]
+    Handles(#[from] StoreUnavailable),
+    /// The session cannot be read or written.
+    #[error("the session cannot be read or written")]
+    Session,
+    /// Nothing would ask for the handle at the session's next request. Also in the log.
+    #[error("no RemoteLogout and sessions around this handler")]
+    LayerMissing,
+}
+
 /// What ending a handle came to. Answer each with 200: the session is not, or no longer, theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

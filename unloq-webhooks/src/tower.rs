@@ -95,10 +95,12 @@ where
 }
 
 /// The future of a [`Verify`].
-pub struct VerifyFuture<X>(Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, X>> + Send>>);
+pub struct VerifyFuture<X>(Pin<Box<dyn Future<Output = Answered<X>> + Send>>);
+
+type Answered<X> = Result<Response<Full<Bytes>>, X>;
 
 impl<X> Future for VerifyFuture<X> {
-    type Output = Result<Response<Full<Bytes>>, X>;
+    type Output = Answered<X>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx)

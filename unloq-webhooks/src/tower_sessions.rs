@@ -21,30 +21,42 @@ use std::{
 };
 
 use ::tower_sessions::{Session, session::Error};
-use http::{Request, Response, StatusCode};
+use http::{Extensions, Request, Response, StatusCode};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
     id::UnloqId,
     replay::StoreUnavailable,
-    sessions::{HandleId, MARK, SessionHandle, SessionHandles},
+    sessions::{BeginError, HandleId, MARK, SessionHandle, SessionHandles},
 };
 
-/// Lets UNLOQ end this session by the handle. Call it at every sign-in, once the session has its new
-/// id; a handle that it had before stands for it no longer.
+/// Lets UNLOQ end this request's session by the handle. Call it at every sign-in, once the session
+/// has its new id; a handle that it had before stands for it no longer.
+///
+/// The extensions are those of the request; in axum they are an extractor.
 ///
 /// # Errors
 ///
-/// [`StoreUnavailable`] if the handle or the session cannot be stored: sign nobody in.
+/// Sign nobody in, whatever it is.
 pub async fn begin(
-    handles: &SessionHandles,
-    session: &Session,
+    extensions: &Extensions,
     handle: &SessionHandle,
     user: &UnloqId,
-) -> Result<(), StoreUnavailable> {
+) -> Result<(), BeginError> {
+    let (Some(session), Some(handles)) = (
+        extensions.get::<Session>(),
+        extensions.get::<SessionHandles>(),
+    ) else {
+        tracing::error!("no RemoteLogoutLayer around a handler that begins a session");
+        return Err(BeginError::LayerMissing);
+    };
     let mark = handles.begin(handle, user).await?.to_text();
-    session.insert(MARK, mark).await.map_err(unavailable)
+    let written = session.insert(MARK, mark).await;
+    written.map_err(|error| {
+        unavailable(error);
+        BeginError::Session
+    })
 }
 
 /// Empties the session of a handle that has ended, before the service inside sees it. To be put
@@ -97,7 +109,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<A>) -> Self::Future {
+    fn call(&mut self, mut request: Request<A>) -> Self::Future {
         let handles = self.handles.clone();
         // The one that is ready goes, the copy stays.
         let next = self.inner.clone();
@@ -108,7 +120,10 @@ where
                 return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR));
             };
             match check(&handles, &session).await {
-                Ok(()) => inner.call(request).await,
+                Ok(()) => {
+                    request.extensions_mut().insert(handles);
+                    inner.call(request).await
+                }
                 Err(StoreUnavailable) => Ok(empty(StatusCode::SERVICE_UNAVAILABLE)),
             }
         }))

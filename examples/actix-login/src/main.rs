@@ -2,22 +2,27 @@
 //!
 //! `cargo run -p actix-login`, open the address that it prints, press *Sign in*, and approve on the
 //! emulator's phone. Read this file from top to bottom; the other files are what any site has
-//! ([`pages`]), what later chapters fill ([`later`]), and, in `examples/site`, what this site has in
-//! common with its twin on axum ([`program`], [`settings`], [`html`]).
+//! ([`pages`], [`notes`], [`hooks`]), and, in `examples/site`, what this site has in common
+//! with its twin on axum ([`program`], [`settings`], [`html`], [`note`], [`unloq`]).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program that talks to people"
 )]
 
+mod hooks;
 #[path = "../../site/html.rs"]
 mod html;
-mod later;
+#[path = "../../site/notes.rs"]
+mod note;
+mod notes;
 mod pages;
 #[path = "../../site/program.rs"]
 mod program;
 #[path = "../../site/settings.rs"]
 mod settings;
+#[path = "../../site/unloq.rs"]
+mod unloq;
 
 use std::{error::Error, net::TcpListener, process::ExitCode, time::Duration};
 
@@ -30,12 +35,16 @@ use actix_web::{
     web::{self, Data},
 };
 use keylockr_actix::{
-    Family, KeyLockr, KeyLockrMiddleware, MemoryStore, RequireUser, SteadyStore, User, routes,
+    Family, KeyLockr, KeyLockrMiddleware, MemoryStore, RequireUser, SteadyStore, User, Vault,
+    VaultConfig, keylockr_login, routes,
 };
 use keylockr_emulator::Emulator;
 use serde_json::json;
 
-use crate::settings::Settings;
+use crate::{
+    settings::Settings,
+    unloq::{Accounts, Unloq},
+};
 
 /// A request's head, from the connection's first moment or the last answer's end to its last byte.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -62,7 +71,13 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let secure = origin.starts_with("https:");
 
     // All workers share these.
-    let keylockr = program::keylockr(&settings, &api, &origin)?;
+    let accounts = Accounts::default();
+    let keylockr = program::keylockr(&settings, &api, &origin, accounts.clone())?;
+    let hooks = settings.unloq.map(unloq::hooks).transpose()?;
+    let unloq = Unloq {
+        keylockr: keylockr.clone(),
+        accounts,
+    };
     let store = MemoryStore::default();
     let cookie_key = match settings.seal_key {
         Some(key) => Key::derive_from(&key),
@@ -72,7 +87,6 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         keylockr: keylockr.clone(),
         phone: phone.clone(),
     });
-    let hooks = settings.hooks;
 
     let server = HttpServer::new(move || {
         // The HTTP sessions: any actix-session store; one that can fail is steadied. `Lax`, so that
@@ -90,6 +104,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         App::new()
             .app_data(site.clone())
             // Outside the middleware: asks no session.
+            .configure(hooks::routes(hooks.clone(), unloq.clone()))
             .route("/healthz", read().to(|| async { "ok\n" }))
             .route("/readyz", read().to(ready))
             .service(
@@ -102,21 +117,29 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
                     )
                     .service(web::resource("/api/me").wrap(guard()).route(read().to(me)))
                     .service(
+                        web::resource("/notes")
+                            .wrap(guard())
+                            .route(read().to(notes::page))
+                            .route(web::post().to(notes::save)),
+                    )
+                    .service(
                         web::resource("/api/notes")
                             .wrap(guard())
-                            .route(read().to(later::notes))
-                            .route(web::put().to(later::notes)),
+                            .route(read().to(notes::read))
+                            .route(web::put().to(notes::write)),
+                    )
+                    .service(
+                        web::resource("/api/notes/sealed")
+                            .wrap(guard())
+                            .route(read().to(notes::sealed)),
                     )
                     // Public.
                     .service(web::resource("/").route(read().to(home)))
                     .route("/assets/site.css", read().to(pages::style))
                     .route("/assets/site.js", read().to(pages::script))
+                    .route("/assets/notes.js", read().to(pages::notes_script))
                     .route("/assets/icon.svg", read().to(pages::icon))
                     .service(web::scope("/login").configure(routes))
-                    .route(
-                        "/hooks/unloq/{hook}",
-                        web::post().to(move |path| later::hook(hooks, path)),
-                    )
                     .wrap(KeyLockrMiddleware::new(site.keylockr.clone(), sessions)),
             )
     })

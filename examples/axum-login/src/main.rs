@@ -2,23 +2,28 @@
 //!
 //! `cargo run -p axum-login`, open the address that it prints, press *Sign in*, and approve on the
 //! emulator's phone. Read this file from top to bottom; the other files are what any site has
-//! ([`pages`], [`serve`]), what later chapters fill ([`later`]), and, in `examples/site`, what this
-//! site has in common with its twin on actix-web ([`program`], [`settings`], [`html`]).
+//! ([`pages`], [`notes`], [`hooks`], [`serve`]), and, in `examples/site`, what this site has in common
+//! with its twin on actix-web ([`program`], [`settings`], [`html`], [`note`], [`unloq`]).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program that talks to people"
 )]
 
+mod hooks;
 #[path = "../../site/html.rs"]
 mod html;
-mod later;
+#[path = "../../site/notes.rs"]
+mod note;
+mod notes;
 mod pages;
 #[path = "../../site/program.rs"]
 mod program;
 mod serve;
 #[path = "../../site/settings.rs"]
 mod settings;
+#[path = "../../site/unloq.rs"]
+mod unloq;
 
 use std::{error::Error, process::ExitCode};
 
@@ -27,10 +32,12 @@ use axum::{
     extract::State,
     http::{StatusCode, header},
     response::IntoResponse,
-    routing::{get, post},
+    routing::get,
 };
 use keylockr_emulator::Emulator;
-use keylockr_tower::{Family, KeyLockr, KeyLockrLayer, RequireUser, User, routes};
+use keylockr_tower::{
+    Family, KeyLockr, KeyLockrLayer, RequireUser, User, Vault, VaultConfig, keylockr_login, routes,
+};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tower_sessions::{
@@ -38,7 +45,10 @@ use tower_sessions::{
     cookie::{SameSite, time},
 };
 
-use crate::settings::Settings;
+use crate::{
+    settings::Settings,
+    unloq::{Accounts, Unloq},
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -59,7 +69,13 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         .unwrap_or_else(|| here.clone());
     let secure = origin.starts_with("https:");
 
-    let keylockr = program::keylockr(&settings, &api, &origin)?;
+    let accounts = Accounts::default();
+    let keylockr = program::keylockr(&settings, &api, &origin, accounts.clone())?;
+    let hooks = settings.unloq.map(unloq::hooks).transpose()?;
+    let unloq = Unloq {
+        keylockr: keylockr.clone(),
+        accounts,
+    };
 
     // The HTTP sessions: any tower-sessions store. `Lax`, so that a link from elsewhere finds
     // people signed in.
@@ -77,17 +93,20 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         // Guarded: strangers are sent to sign in (pages) or told to (everything else).
         .route("/private", get(private))
         .route("/api/me", get(me))
-        .route("/api/notes", get(later::notes).put(later::notes))
+        .route("/notes", get(notes::page).post(notes::save))
+        .route("/api/notes", get(notes::read).put(notes::write))
+        .route("/api/notes/sealed", get(notes::sealed))
         .route_layer(RequireUser::redirect_to("/login"))
         // Public.
         .route("/", get(home))
         .route("/assets/site.css", get(pages::style))
         .route("/assets/site.js", get(pages::script))
+        .route("/assets/notes.js", get(pages::notes_script))
         .route("/assets/icon.svg", get(pages::icon))
         .nest("/login", routes())
-        .route("/hooks/unloq/{hook}", post(later::hook(settings.hooks)))
         .layer(KeyLockrLayer::new(keylockr.clone(), sessions))
         // Outside the layer: asks no session.
+        .merge(hooks::routes(hooks, unloq))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .with_state(site);

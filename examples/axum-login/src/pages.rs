@@ -26,6 +26,10 @@ pub(crate) async fn script() -> impl IntoResponse {
     asset(html::SCRIPT)
 }
 
+pub(crate) async fn notes_script() -> impl IntoResponse {
+    asset(html::NOTES_SCRIPT)
+}
+
 pub(crate) async fn icon() -> impl IntoResponse {
     asset(html::ICON)
 }

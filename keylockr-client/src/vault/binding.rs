@@ -223,6 +223,27 @@ impl Serialize for Bytes<'_> {
     }
 }
 
+/// Uses that must not compile, beside one that does (security.md D3).
+///
+/// ```
+/// let secret = keylockr_client::BindingSecret::from_bytes(&[1; 32]);
+/// assert_eq!(secret.as_bytes().len(), 32);
+/// ```
+/// ```compile_fail,E0277
+/// let secret = keylockr_client::BindingSecret::from_bytes(&[1; 32]);
+/// println!("{secret:?}");
+/// ```
+/// ```compile_fail,E0599
+/// let secret = keylockr_client::BindingSecret::from_bytes(&[1; 32]);
+/// let copy = secret.clone();
+/// ```
+/// ```compile_fail,E0369
+/// let secret = keylockr_client::BindingSecret::from_bytes(&[1; 32]);
+/// assert!(secret == secret);
+/// ```
+#[cfg(doctest)]
+mod secret_types_print_nothing {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

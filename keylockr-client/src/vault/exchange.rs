@@ -5,8 +5,9 @@ use keylockr_proto::{AppSetData, DataReply, ErrorKind, ServerRefusal, Ver};
 use zeroize::Zeroizing;
 
 use super::Inner;
-use super::error::{VaultError, WriteOutcome};
+use super::error::{Rollback, VaultError, WriteOutcome};
 use super::version::RecordVersion;
+use super::writing::remember_layer;
 
 /// Times that a write is sent, or tried on a newer record (K 8.4).
 pub(super) const TRIES: usize = 3;
@@ -19,6 +20,7 @@ const VER: usize = 64;
 pub(super) struct Fetched {
     pub(super) record: Option<Vec<u8>>,
     pub(super) ver: Option<Ver>,
+    pub(super) rollback: Option<Rollback>,
 }
 
 impl Fetched {
@@ -60,6 +62,7 @@ impl Inner {
 
     /// Reads the record and looks at its version. One round trip.
     pub(super) async fn fetch(&self) -> Result<Fetched, VaultError> {
+        let newest = self.facts.newest().await;
         let mut tries = 0;
         let data = loop {
             tries += 1;
@@ -78,12 +81,14 @@ impl Inner {
         if ver.as_ref().is_some_and(|ver| ver.as_str().len() > VER) {
             return Err(malformed(ErrorKind::Shape));
         }
-        if let Some(ver) = &ver {
-            self.facts.saw_ver(ver).await;
-        }
+        let rollback = match &ver {
+            Some(ver) => self.facts.read_ver(ver, newest).await,
+            None => None,
+        };
         Ok(Fetched {
             record: data_encrypted,
             ver,
+            rollback,
         })
     }
 
@@ -95,7 +100,11 @@ impl Inner {
         let Some(record) = &fetched.record else {
             return Some(Ok(None));
         };
+        let layered = self.facts.known().inner_used;
         let (content, inner_used) = self.desk.with_key(|filekey, codec| {
+            if layered {
+                remember_layer(codec);
+            }
             let content = codec.open(filekey, record);
             (content, codec.inner_used())
         })?;
@@ -159,7 +168,7 @@ impl Inner {
     /// The service has acknowledged a write.
     async fn stored(&self, ver: Option<Ver>, before: &Fetched, sealed: &[u8]) -> Stored {
         if let Some(ver) = ver {
-            self.facts.saw_ver(&ver).await;
+            self.facts.wrote_ver(&ver).await;
             return Stored::Written(RecordVersion::of(Some(&ver), Some(sealed)));
         }
         // Without versions: look whether another write came over ours (K 8.4). What is

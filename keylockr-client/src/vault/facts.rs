@@ -4,13 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keylockr_proto::{BoxPublic, RecordDigest, Ver};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::error::{Rollback, VaultError};
 use super::memory::{MemoryUnavailable, RecordFacts, RecordId, RecordMemory};
+use crate::clock::monotonic;
 
 /// How long the memory may take.
 const MEMORY: Duration = Duration::from_secs(5);
+/// How long reads do without it after it did not answer.
+const PAUSE: Duration = Duration::from_secs(30);
 
 pub(super) struct Facts {
     record: RecordId,
@@ -21,7 +24,12 @@ pub(super) struct Facts {
 #[derive(Default)]
 struct Local {
     facts: RecordFacts,
+    /// The memory has answered.
     recalled: bool,
+    /// It knows what is known here.
+    told: bool,
+    /// When the memory did not answer the last time.
+    missed: Option<Instant>,
     rollback: Option<Rollback>,
     /// The sender that was refused the last time.
     refused: Option<BoxPublic>,
@@ -55,58 +63,55 @@ impl Facts {
         self.local().rollback.clone()
     }
 
-    /// What is known anywhere. Asks the memory once.
+    /// What is known anywhere. Asks the memory until it has answered once.
     pub(super) async fn recall(&self) -> Result<RecordFacts, VaultError> {
-        {
-            let local = self.local();
-            if local.recalled {
-                return Ok(local.facts.clone());
-            }
+        if !self.local().recalled {
+            self.learn(RecordFacts::default()).await;
         }
-        let facts = self.known();
-        let answer = timeout(MEMORY, self.memory.learn(&self.record, facts)).await;
-        match answer {
-            Ok(Ok(facts)) => {
-                let mut local = self.local();
-                local.facts = core::mem::take(&mut local.facts).merge(facts);
-                local.recalled = true;
-                Ok(local.facts.clone())
-            }
-            Ok(Err(MemoryUnavailable)) | Err(_) => {
-                tracing::warn!(name: "keylockr.vault.memory", "the memory of records does not answer");
-                Err(VaultError::Memory)
-            }
+        let local = self.local();
+        if local.recalled {
+            Ok(local.facts.clone())
+        } else {
+            Err(VaultError::Memory)
         }
     }
 
-    /// Looks at the version that a read or a write brought: is it older than one seen before?
-    pub(super) async fn saw_ver(&self, ver: &Ver) {
-        let news = {
-            let mut local = self.local();
-            match local.facts.ver.clone() {
-                Some(known) if ver.is_older_than(&known) => {
-                    let rollback = Rollback {
-                        known,
-                        found: ver.clone(),
-                    };
-                    if local.rollback.as_ref() != Some(&rollback) {
-                        tracing::warn!(
-                            name: "keylockr.vault.rolled_back",
-                            known = rollback.known.as_str(),
-                            found = rollback.found.as_str(),
-                            "the service shows an older record than before"
-                        );
-                    }
-                    local.rollback = Some(rollback);
-                    return;
-                }
-                known => {
-                    local.rollback = None;
-                    known.as_ref() != Some(ver)
-                }
-            }
-        };
-        if news {
+    /// The newest version that anybody has seen. Ask before a read is sent: what others write while
+    /// it is under way makes it no older.
+    pub(super) async fn newest(&self) -> Option<Ver> {
+        let missed = self.local().missed;
+        if missed.is_none_or(|missed| monotonic().saturating_duration_since(missed) > PAUSE) {
+            self.learn(RecordFacts::default()).await;
+        }
+        self.known().ver
+    }
+
+    /// Looks at the version that a read brought: is it older than the newest one before it?
+    pub(super) async fn read_ver(&self, ver: &Ver, newest: Option<Ver>) -> Option<Rollback> {
+        let rollback = newest
+            .filter(|newest| ver.is_older_than(newest))
+            .map(|known| Rollback {
+                known,
+                found: ver.clone(),
+            });
+        let before = core::mem::replace(&mut self.local().rollback, rollback.clone());
+        match &rollback {
+            Some(rollback) if before.as_ref() != Some(rollback) => tracing::warn!(
+                name: "keylockr.vault.rolled_back",
+                known = rollback.known.as_str(),
+                found = rollback.found.as_str(),
+                "the service shows an older record than before"
+            ),
+            Some(_) => {}
+            None => self.wrote_ver(ver).await,
+        }
+        rollback
+    }
+
+    /// Remembers the version that a write brought.
+    pub(super) async fn wrote_ver(&self, ver: &Ver) {
+        let known = self.known().ver;
+        if known.is_none_or(|known| known.is_older_than(ver)) {
             self.learn(RecordFacts {
                 ver: Some(ver.clone()),
                 ..RecordFacts::default()
@@ -135,21 +140,38 @@ impl Facts {
         }
     }
 
-    /// Best effort: what could not be kept is known here all the same.
-    async fn learn(&self, facts: RecordFacts) {
-        {
+    /// Best effort: what could not be kept is known here all the same, and told the next time.
+    async fn learn(&self, news: RecordFacts) {
+        let told = {
             let mut local = self.local();
-            local.facts = core::mem::take(&mut local.facts).merge(facts.clone());
-        }
-        match timeout(MEMORY, self.memory.learn(&self.record, facts)).await {
+            local.facts = core::mem::take(&mut local.facts).merge(news.clone());
+            if local.told {
+                news
+            } else {
+                local.facts.clone()
+            }
+        };
+        match timeout(MEMORY, self.memory.learn(&self.record, told)).await {
             Ok(Ok(known)) => {
                 let mut local = self.local();
-                local.facts = core::mem::take(&mut local.facts).merge(known);
+                (local.recalled, local.told, local.missed) = (true, true, None);
+                // What is known here is known there, and what was consented to elsewhere holds
+                // here; what a full memory has forgotten is still known here.
+                let mine = core::mem::take(&mut local.facts);
+                local.facts = RecordFacts {
+                    sender: known.sender.or(mine.sender),
+                    ver: known.ver.or(mine.ver),
+                    inner_used: known.inner_used || mine.inner_used,
+                };
             }
-            Ok(Err(MemoryUnavailable)) | Err(_) => {
-                tracing::warn!(name: "keylockr.vault.memory", "the memory of records does not answer");
-            }
+            Ok(Err(MemoryUnavailable)) | Err(_) => self.missed(),
         }
+    }
+
+    fn missed(&self) {
+        tracing::warn!(name: "keylockr.vault.memory", "the memory of records does not answer");
+        let mut local = self.local();
+        (local.told, local.missed) = (false, Some(monotonic()));
     }
 
     /// The user consents to the rollback that was seen, and to no other.
@@ -220,5 +242,83 @@ impl Facts {
     fn local(&self) -> MutexGuard<'_, Local> {
         // Every change is made of moves and assignments: never half done.
         self.local.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keylockr_proto::{AppTag, Family, Revision, SafeId, Service};
+
+    use super::*;
+    use crate::vault::MemoryRecords;
+
+    fn ver(text: &str) -> Ver {
+        Ver::parse(text).unwrap()
+    }
+
+    fn facts(memory: &Arc<MemoryRecords>, ver: Option<Ver>) -> Facts {
+        let service = Service::AppData {
+            app_tag: AppTag::parse("tag").unwrap(),
+            app_data: true,
+            minimum: Revision::One,
+        };
+        let safe_id = SafeId::parse(Family::AppData, Revision::Two, "7").unwrap();
+        let memory = Arc::clone(memory) as Arc<dyn RecordMemory>;
+        Facts::new(RecordId::new(&service, &safe_id), memory, ver)
+    }
+
+    /// What is written while a read is under way makes the read no rollback, here or elsewhere.
+    #[tokio::test]
+    async fn a_write_beside_a_read_is_no_rollback() {
+        let memory = Arc::new(MemoryRecords::default());
+        let (ours, theirs) = (facts(&memory, Some(ver("4"))), facts(&memory, None));
+        let newest = ours.newest().await;
+        theirs.wrote_ver(&ver("6")).await;
+        ours.wrote_ver(&ver("5")).await;
+        assert_eq!(ours.read_ver(&ver("4"), newest).await, None);
+        // What comes after it knows better.
+        for facts in [&ours, &theirs] {
+            let newest = facts.newest().await;
+            assert_eq!(newest, Some(ver("6")));
+            let rollback = facts.read_ver(&ver("4"), newest).await.unwrap();
+            assert_eq!((rollback.known, rollback.found), (ver("6"), ver("4")));
+        }
+    }
+
+    /// Consent given in one process holds in the other.
+    #[tokio::test]
+    async fn consent_is_shared() {
+        let memory = Arc::new(MemoryRecords::default());
+        let (ours, theirs) = (facts(&memory, Some(ver("9"))), facts(&memory, None));
+        for facts in [&ours, &theirs] {
+            facts.recall().await.unwrap();
+            let newest = facts.newest().await;
+            assert!(facts.read_ver(&ver("2"), newest).await.is_some());
+        }
+        assert_eq!(ours.accept_rollback().await, Ok(true));
+        for facts in [&theirs, &ours] {
+            let newest = facts.newest().await;
+            assert_eq!(facts.read_ver(&ver("2"), newest).await, None);
+        }
+        assert!(theirs.read_ver(&ver("1"), Some(ver("2"))).await.is_some());
+    }
+
+    /// What a full memory has forgotten is still known to whoever uses the record.
+    #[tokio::test]
+    async fn a_forgetful_memory_takes_nothing_away() {
+        let memory = Arc::new(MemoryRecords::with_capacity(1));
+        let ours = facts(&memory, Some(ver("9")));
+        ours.recall().await.unwrap();
+        ours.learn_inner().await;
+        let service = Service::AppData {
+            app_tag: AppTag::parse("other").unwrap(),
+            app_data: true,
+            minimum: Revision::One,
+        };
+        let safe_id = SafeId::parse(Family::AppData, Revision::Two, "7").unwrap();
+        let other = RecordId::new(&service, &safe_id);
+        memory.learn(&other, RecordFacts::default()).await.unwrap();
+        assert_eq!(ours.newest().await, Some(ver("9")));
+        assert!(ours.known().inner_used);
     }
 }

@@ -10,17 +10,13 @@ use keylockr_proto::{BoxPublic, SafeId, Service, Ver};
 /// Remembers public facts of records, so that a rollback or a changed sender is noticed over the
 /// end of a connection.
 ///
-/// Several processes need one memory between them; one that outlives the process notices more. An
-/// implementation answers within 5 s, or is given up for that call.
+/// It is asked before every read and told of every newer version, so it should be near. Several
+/// processes need one memory between them; one that outlives the process notices more. An
+/// implementation answers within 5 s, or is given up for that call. While it is away, records are
+/// read by what their vault knows itself; a vault that it has never answered writes nothing.
 pub trait RecordMemory: Send + Sync + 'static {
-    /// What is known of a record; nothing known is [`RecordFacts::default`].
-    fn recall<'a>(
-        &'a self,
-        record: &'a RecordId,
-    ) -> BoxFuture<'a, Result<RecordFacts, MemoryUnavailable>>;
-
     /// Adds to what is known, in one step with reading it: [`RecordFacts::merge`]. Answers with
-    /// what is known from now on.
+    /// what is known from now on; what is added may be nothing.
     fn learn<'a>(
         &'a self,
         record: &'a RecordId,
@@ -163,22 +159,6 @@ impl fmt::Debug for MemoryRecords {
 }
 
 impl RecordMemory for MemoryRecords {
-    fn recall<'a>(
-        &'a self,
-        record: &'a RecordId,
-    ) -> BoxFuture<'a, Result<RecordFacts, MemoryUnavailable>> {
-        let facts = {
-            let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-            entries.uses += 1;
-            let uses = entries.uses;
-            entries.facts.get_mut(record).map(|(used, facts)| {
-                *used = uses;
-                facts.clone()
-            })
-        };
-        Box::pin(core::future::ready(Ok(facts.unwrap_or_default())))
-    }
-
     fn learn<'a>(
         &'a self,
         record: &'a RecordId,
@@ -268,11 +248,12 @@ mod tests {
         for id in 1..=20 {
             memory.learn(&user(id), at("5")).await.unwrap();
         }
-        memory.recall(&user(1)).await.unwrap();
+        let known = async |id| memory.learn(&user(id), RecordFacts::default()).await;
+        known(1).await.unwrap();
         memory.learn(&user(21), at("5")).await.unwrap();
-        assert_eq!(memory.recall(&user(1)).await, Ok(at("5")), "just used");
-        assert_eq!(memory.recall(&user(21)).await, Ok(at("5")));
-        assert_eq!(memory.recall(&user(2)).await, Ok(RecordFacts::default()));
+        assert_eq!(known(1).await, Ok(at("5")), "just used");
+        assert_eq!(known(21).await, Ok(at("5")));
+        assert_eq!(known(2).await, Ok(RecordFacts::default()));
         assert!(memory.entries.lock().unwrap().facts.len() <= 20);
     }
 }

@@ -31,7 +31,7 @@ impl Vault {
         Ok(Snapshot {
             content,
             version: fetched.version(),
-            rollback: self.rollback(),
+            rollback: fetched.rollback,
         })
     }
 
@@ -107,8 +107,8 @@ impl Inner {
         // Without knowing what is known of the record elsewhere, writing is not safe.
         self.facts.recall().await?;
         let before = self.fetch().await?;
-        if let Some(rollback) = self.facts.rollback() {
-            return Err(VaultError::RolledBack(rollback));
+        if let Some(rollback) = &before.rollback {
+            return Err(VaultError::RolledBack(rollback.clone()));
         }
         if expected.is_some_and(|version| *version != before.version()) {
             return Err(VaultError::Conflict);
@@ -138,7 +138,11 @@ impl Inner {
 
     /// Seals a content, and says whether it got the inner layer. `None`: the key has gone.
     fn seal(&self, content: &[u8]) -> Result<Option<(Vec<u8>, bool)>, VaultError> {
+        let layered = self.facts.known().inner_used;
         let sealed = self.desk.with_key(|filekey, codec| {
+            if layered {
+                remember_layer(codec);
+            }
             // Not the codec itself: the record has the layer when the write has taken place.
             let mut codec = codec.clone();
             let sealed = codec.seal(filekey, content, &mut OsEntropy)?;
@@ -160,6 +164,7 @@ impl Inner {
     }
 }
 
-fn remember_layer(codec: &mut RecordCodec) {
+/// The record has had the inner layer: from here on nothing else is read or written.
+pub(super) fn remember_layer(codec: &mut RecordCodec) {
     *codec = codec.clone().with_inner_used(true);
 }

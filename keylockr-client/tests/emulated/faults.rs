@@ -1,6 +1,6 @@
 //! Every fault of K 12.4: what the emulator does wrong, and what a correct client makes of it.
-//! Merging, pinning of senders and rollback consent are the application's; here they go as far as
-//! the protocol and the connection do.
+//! What a vault makes of the data faults (merging, pinning of senders, consent) is in `vault/`; here
+//! they go as far as the protocol and the connection do.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -66,7 +66,7 @@ pub(crate) fn install() {
 }
 
 /// Captures until it is dropped.
-struct Capturing;
+pub(crate) struct Capturing;
 
 impl Drop for Capturing {
     fn drop(&mut self) {
@@ -74,14 +74,14 @@ impl Drop for Capturing {
     }
 }
 
-fn start(capture: &Capture) -> Capturing {
+pub(crate) fn start(capture: &Capture) -> Capturing {
     install();
     CURRENT.set(Some(capture.clone()));
     Capturing
 }
 
 /// The ways in which bytes get into a log by accident.
-fn spellings(bytes: &[u8]) -> Vec<String> {
+pub(crate) fn spellings(bytes: &[u8]) -> Vec<String> {
     let mut hex = String::new();
     for byte in bytes {
         write!(hex, "{byte:02x}").unwrap();
@@ -97,7 +97,7 @@ fn spellings(bytes: &[u8]) -> Vec<String> {
     ]
 }
 
-fn assert_absent(text: &str, what: &str, bytes: &[u8]) {
+pub(crate) fn assert_absent(text: &str, what: &str, bytes: &[u8]) {
     // A part is as bad as the whole.
     for part in [bytes, &bytes[..bytes.len() / 2], &bytes[bytes.len() / 2..]] {
         for spelling in spellings(part) {

@@ -7,4 +7,5 @@ mod faults;
 mod logs;
 mod network;
 mod sign_in;
+mod vault;
 mod world;

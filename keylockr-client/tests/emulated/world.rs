@@ -13,7 +13,7 @@ use keylockr_client::proto::{
     AppTag, ClientKeys, DisplayName, KeyLifetime, Revision, Service, SvcId,
 };
 use keylockr_client::proto::{
-    DataReply, Filekey, FilekeyStatus, RecordCodec, RecordLayout, SetDataReply, Ver,
+    DataReply, Filekey, FilekeyBlob, FilekeyStatus, RecordCodec, RecordLayout, SetDataReply, Ver,
 };
 use keylockr_client::{
     BoxFuture, CancellationToken, Client, ClientBuilder, HttpRequest, HttpResponse, LinkEvents,
@@ -491,14 +491,7 @@ impl SignedIn {
     pub(crate) async fn unlock(&mut self) -> (Filekey, RecordCodec) {
         let blob = match self.who.filekey.take() {
             Some(blob) => blob,
-            None => match self.link.request(Request::ReqFilekey).await.unwrap() {
-                Reply::Filekey(FilekeyStatus::Done(grant)) => grant.data_filekey,
-                Reply::Filekey(FilekeyStatus::SafeAuthRequired) => match self.event().await {
-                    LinkEvent::FilekeyResult(FilekeyStatus::Done(grant)) => grant.data_filekey,
-                    other => panic!("{other:?}"),
-                },
-                other => panic!("{other:?}"),
-            },
+            None => self.blob().await,
         };
         let opened = blob
             .open(self.keys.box_secret(), self.who.sender.as_ref())
@@ -508,6 +501,18 @@ impl SignedIn {
             _ => RecordLayout::Prefix,
         };
         (opened.filekey, RecordCodec::new(layout))
+    }
+
+    /// Asks the phone for the filekey.
+    pub(crate) async fn blob(&mut self) -> FilekeyBlob {
+        match self.link.request(Request::ReqFilekey).await.unwrap() {
+            Reply::Filekey(FilekeyStatus::Done(grant)) => grant.data_filekey,
+            Reply::Filekey(FilekeyStatus::SafeAuthRequired) => match self.event().await {
+                LinkEvent::FilekeyResult(FilekeyStatus::Done(grant)) => grant.data_filekey,
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(crate) async fn read(&self) -> DataReply {

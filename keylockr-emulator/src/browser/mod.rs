@@ -84,6 +84,7 @@ macro_rules! browser_suite {
                 scanned_code_signs_in,
                 works_without_script,
                 same_device_button_is_ready,
+                same_device_link_leads_back,
                 two_tabs_one_sign_in,
                 back_and_reload,
                 cancelled_on_the_page,

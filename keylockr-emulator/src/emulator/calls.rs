@@ -149,6 +149,13 @@ impl Emulator {
         self.shared.world().frames(id)
     }
 
+    /// Everything that the service's side holds, its journal of frames included, in the form of
+    /// `Debug`: bytes are lists of decimal numbers. For tests that search it for what must not be
+    /// there (keylockr.md 12.1). The phones are not in it.
+    pub fn service_state(&self) -> String {
+        format!("{:?}", self.shared.world().server)
+    }
+
     /// Back to the start: services, users, attempts, connections, faults. The keys stay.
     pub fn reset(&self) {
         self.shared.world().reset();

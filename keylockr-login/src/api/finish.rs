@@ -83,7 +83,9 @@ impl Call<'_> {
         session: &S,
     ) -> Result<SessionRecord, Refusal> {
         match record.phase {
-            Phase::Waiting | Phase::Connected | Phase::Authorized => return Err(Refusal::NotDone),
+            Phase::Waiting | Phase::Connected | Phase::Authorized | Phase::Unlock => {
+                return Err(Refusal::NotDone);
+            }
             Phase::Used | Phase::Ended(_) => return Err(Refusal::AttemptEnded),
             Phase::Done => {}
         }
@@ -160,6 +162,10 @@ impl Call<'_> {
     ) -> Result<SessionRecord, (Failure, Refusal)> {
         let shared = self.shared;
         let Approved { principal, at } = approved.ok_or((Failure::Site, Refusal::AttemptEnded))?;
+        if method == SignInMethod::BrowserKeys && self.shared.binds_accounts() {
+            // Nobody here can look into that person's record.
+            return Err((Failure::NotVerified, Refusal::NotAdmitted));
+        }
         self.admit(record, &principal).await?;
         let now = shared.now();
         let handle = random::<16>().map_err(|_| (Failure::Site, Refusal::CannotTell))?;

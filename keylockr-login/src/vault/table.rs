@@ -36,9 +36,9 @@ impl From<&VaultError> for Refusal {
             VaultError::Binding(_) => Self::Forbidden,
             VaultError::Memory => Self::StoreUnavailable,
             VaultError::Entropy => Self::CannotTell,
-            VaultError::NotConfigured { .. }
-            | VaultError::Encode
-            | VaultError::InnerLayerUsed => Self::VaultMisconfigured,
+            VaultError::NotConfigured { .. } | VaultError::Encode | VaultError::InnerLayerUsed => {
+                Self::VaultMisconfigured
+            }
             VaultError::Refused { .. } => Self::VaultUnreadable,
             // A kind that a later version brings.
             _ => unavailable,

@@ -83,7 +83,7 @@ fn the_user_removes_the_connection() {
         line.push("app_deleted", &ok()),
         [
             Seen::Close(1000),
-            refused(1, RequestError::Closed),
+            refused(1, RequestError::ConnectionLost),
             event(LinkEvent::Deleted)
         ]
     );
@@ -233,9 +233,15 @@ fn frames_of_a_login_have_no_place_here() {
 fn stop_closes_with_1001() {
     let mut line = Line::up(Family::AppData);
     line.ask(1, Request::GetData);
+    line.ask(2, Request::GetData);
+    // The one was on its way, the other never left.
     assert_eq!(
         line.feed(LinkInput::Stop),
-        [Seen::Close(1001), refused(1, RequestError::Closed)]
+        [
+            Seen::Close(1001),
+            refused(1, RequestError::ConnectionLost),
+            refused(2, RequestError::Closed)
+        ]
     );
     assert_eq!(line.feed(LinkInput::Stop), []);
     // Also while it connects.

@@ -291,7 +291,7 @@ fn deleting_ends_the_link() {
         [
             Seen::Answer(1, Ok(Reply::Deleted)),
             Seen::Close(1000),
-            refused(2, RequestError::Closed),
+            refused(2, RequestError::ConnectionLost),
             event(LinkEvent::Deleted),
         ]
     );

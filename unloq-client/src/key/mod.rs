@@ -131,4 +131,4 @@ pub mod pair_is_single_use {}
 pub mod key_types_do_not_mix {}
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -49,6 +49,11 @@ impl PersonalKey {
         self.user
     }
 
+    #[cfg(test)]
+    pub(super) fn exposed(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// For a user whose key was never used here: gives the check value to store beside the
     /// context. Call it **only where none is stored**, and store it before anything is encrypted;
     /// otherwise a swapped key goes unnoticed.
@@ -69,7 +74,7 @@ impl PersonalKey {
     }
 
     fn check_value(&self, context: &KeyContext) -> Result<CheckValue, KeyError> {
-        let key = self.derive(context, CHECK)?;
+        let key = self.expand(context, CHECK)?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &*key);
         let tag = hmac::sign(&key, b"kcv");
         let tag = tag.as_ref().try_into().map_err(|_| KeyError::Library)?;
@@ -77,7 +82,11 @@ impl PersonalKey {
     }
 
     /// HKDF-SHA256 as in U 5.4.
-    fn derive(&self, context: &KeyContext, purpose: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    pub(super) fn expand(
+        &self,
+        context: &KeyContext,
+        purpose: &str,
+    ) -> Result<Zeroizing<[u8; 32]>, KeyError> {
         if context.user != self.user {
             return Err(KeyError::WrongUser);
         }
@@ -122,7 +131,7 @@ impl CheckedKey {
         if !is_label(purpose) || purpose == CHECK {
             return Err(KeyError::Label);
         }
-        let key = self.0.derive(context, purpose)?;
+        let key = self.0.expand(context, purpose)?;
         RecordKey::new(&key, self.0.received + MAX_HELD)
     }
 

@@ -24,7 +24,10 @@ pub struct KeyPool {
 /// Ends the workers with the last pool.
 struct Handle(Arc<Shared>);
 
+type Make = dyn Fn() -> Result<KeyPair, KeyError> + Send + Sync;
+
 struct Shared {
+    make: Box<Make>,
     size: KeySize,
     padding: Padding,
     capacity: usize,
@@ -83,10 +86,22 @@ impl KeyPool {
         capacity: usize,
         workers: usize,
     ) -> Result<Self, ConfigError> {
+        let make = move || KeyPair::generate(size, padding);
+        Self::made_by(Box::new(make), size, padding, capacity, workers)
+    }
+
+    fn made_by(
+        make: Box<Make>,
+        size: KeySize,
+        padding: Padding,
+        capacity: usize,
+        workers: usize,
+    ) -> Result<Self, ConfigError> {
         if !(1..=256).contains(&capacity) || !(1..=16).contains(&workers) {
             return Err(ConfigError::PoolSize);
         }
         let shared = Arc::new(Shared {
+            make,
             size,
             padding,
             capacity,
@@ -163,7 +178,7 @@ impl Shared {
     fn work(&self) {
         while self.reserve() {
             let started = clock::monotonic();
-            let pair = KeyPair::generate(self.size, self.padding);
+            let pair = (self.make)();
             self.put(pair, clock::since(started));
         }
     }
@@ -215,3 +230,6 @@ impl fmt::Debug for KeyPool {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -124,18 +124,24 @@ async fn not_read(front: Front) {
 
 async fn deep_and_many(front: Front) {
     let stage = Stage::new(front);
-    let nested = |depth: usize| format!("{}{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
-    let arrays = "[".repeat(8_000);
-    let many: Vec<_> = (0..65).map(|number| format!(r#""n{number}":"""#)).collect();
-    let many = format!("{{{}}}", many.join(","));
-    for body in [
-        nested(17),
-        nested(3_000),
-        format!(r#"{{"a":{arrays}"#),
-        many,
+    let nested = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
+    let many = |count: usize| {
+        let members: Vec<_> = (0..count).map(|n| format!(r#""n{n}":"""#)).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    for (body, status) in [
+        // Read and not signed; one deeper, or one more, and not read.
+        (nested(16), 401),
+        (nested(17), 400),
+        (nested(2_000), 400),
+        (format!(r#"{{"a":{}"#, "[".repeat(8_000)), 400),
+        (many(64), 401),
+        (many(65), 400),
+        (many(1_000), 400),
     ] {
         let sent = Delivery::genuine().body(stream::iter(pieces(&body, 4_096)));
-        stage.send(sent).await.assert(400, &(front, &body[..20]));
+        let why = (front, &body[..20], body.len());
+        stage.send(sent).await.assert(status, &why);
     }
 }
 

@@ -9,4 +9,6 @@
 mod abuse;
 mod answers;
 mod refusals;
+mod remote;
+mod setup;
 mod stage;

@@ -205,14 +205,18 @@ impl<'a> MapView<'a> {
     }
 
     fn targets_are_absent(self) -> Result<(), BadReference> {
-        let mut names: Vec<&str> = self.iter().map(|(name, _)| name).collect();
-        names.sort_unstable();
-        let taken = self.iter().any(|(name, value)| {
-            matches!(value, View::Int(_) | View::UInt(_))
-                && name
-                    .strip_suffix("__")
-                    .is_some_and(|target| names.binary_search(&target).is_ok())
-        });
+        let mut targets = self
+            .iter()
+            .filter(|(_, value)| matches!(value, View::Int(_) | View::UInt(_)))
+            .filter_map(|(name, _)| name.strip_suffix("__"));
+        // As many members as a peer's own messages have, without allocating.
+        let taken = if self.len <= 16 {
+            targets.any(|target| self.get(target).is_some())
+        } else {
+            let mut names: Vec<&str> = self.iter().map(|(name, _)| name).collect();
+            names.sort_unstable();
+            targets.any(|target| names.binary_search(&target).is_ok())
+        };
         if taken { Err(BadReference) } else { Ok(()) }
     }
 

@@ -1,0 +1,7 @@
+#![no_main]
+
+#[allow(dead_code)]
+#[path = "../../keylockr-proto/tests/corpus_checks/protocol.rs"]
+mod protocol;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| protocol::ws_sig(input));

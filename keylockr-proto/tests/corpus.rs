@@ -1,0 +1,105 @@
+//! The seeds of the fuzz targets, through the same functions, with every allocation counted: none of
+//! them makes the crate ask for more than four times their size and 64 KiB.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "corpus_checks/protocol.rs"]
+mod protocol;
+
+use std::alloc::System;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+use keylockr_proto::{Document, FilekeyBlob, Window, handshake_reply};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// The count is the whole process's, so one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn replay(target: &str, check: fn(&[u8])) {
+    let _alone = ALONE
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/corpus")
+        .join(target);
+    let mut seen = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let input = fs::read(&path).unwrap();
+        check(&input);
+        assert_bounded(&input, &path);
+        seen += 1;
+    }
+    assert!(seen >= 20, "{seen} seeds for {target}");
+}
+
+/// Reading an input, in all the ways there are, each by itself.
+fn assert_bounded(input: &[u8], path: &Path) {
+    let bound = 4 * input.len() + 65_536;
+    let mut ways: [(&str, &mut dyn FnMut()); 4] = [
+        ("a document", &mut || {
+            if let Ok(document) = Document::parse(input) {
+                std::hint::black_box(document.canonical());
+            }
+        }),
+        ("a frame", &mut || {
+            protocol::open_both(input, Window::CLIENT);
+        }),
+        ("a filekey", &mut || {
+            std::hint::black_box(FilekeyBlob::from_bytes(input).is_ok());
+        }),
+        ("a handshake", &mut || {
+            let reply = handshake_reply(keylockr_proto::Family::Seed, input);
+            std::hint::black_box(reply.is_ok());
+        }),
+    ];
+    for (way, read) in &mut ways {
+        let region = Region::new(ALLOCATOR);
+        read();
+        let asked = region.change().bytes_allocated;
+        assert!(
+            asked <= bound,
+            "{asked} bytes for {way}: {}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn corpus_msgpack() {
+    replay("msgpack", protocol::msgpack);
+}
+
+#[test]
+fn corpus_frame_open_client() {
+    replay("frame_open_client", protocol::frame_open_client);
+}
+
+#[test]
+fn corpus_frame_open_server() {
+    replay("frame_open_server", protocol::frame_open_server);
+}
+
+#[test]
+fn corpus_inner() {
+    replay("inner", protocol::inner);
+}
+
+#[test]
+fn corpus_filekey() {
+    replay("filekey", protocol::filekey);
+}
+
+#[test]
+fn corpus_ws_sig() {
+    replay("ws_sig", protocol::ws_sig);
+}
+
+#[test]
+fn corpus_handshake_reply() {
+    replay("handshake_reply", protocol::handshake_answer);
+}

@@ -23,9 +23,11 @@ fn entropy(nonce: Option<[u8; 24]>) -> Box<dyn Entropy> {
 
 fn connected(ends: &Ends) -> Outcome<Channel> {
     let identity = ends.client.identity().clone();
-    Ok(Channel::new(&ends.client_keys, &ends.server_keys, identity)?
-        .with_app_ver(Some(frames::APP_VER))
-        .with_frame_limit(usize::MAX))
+    Ok(
+        Channel::new(&ends.client_keys, &ends.server_keys, identity)?
+            .with_app_ver(Some(frames::APP_VER))
+            .with_frame_limit(usize::MAX),
+    )
 }
 
 /// Into a buffer, and in place.
@@ -69,14 +71,7 @@ impl Peer for InPlace {
     fn first(&mut self, payload: &[u8]) -> Outcome<()> {
         let body = frames::client_body(payload);
         self.buffer.clear();
-        connected(&self.ends)?.seal_into(
-            &mut self.buffer,
-            ACTION,
-            NOW,
-            &body,
-            &[],
-            &mut Os,
-        )?;
+        connected(&self.ends)?.seal_into(&mut self.buffer, ACTION, NOW, &body, &[], &mut Os)?;
         Ok(())
     }
 }

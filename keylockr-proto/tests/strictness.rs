@@ -4,7 +4,12 @@
 //! service's key.
 //!
 //! `KEYLOCKR_ROUNDS` says how many (20,000 here; a million were run once).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 mod given;
 

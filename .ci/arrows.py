@@ -49,6 +49,8 @@ for package in metadata["packages"]:
             continue
         if kind == "dev" and name in ("keylockr-tower", "keylockr-actix", "keylockr-login", "keylockr-client"):
             continue
+        if (name, to, kind) == ("keylockr-emulator", "keylockr-proto", "dev"):
+            continue  # its tests hold the two codecs against each other
         if to not in ARROWS.get(name, ours):
             wrong.append(f"{name} -> {to} ({kind}): not an arrow of the house")
 print("\n".join(wrong) or f"arrows: {len(ours)} crates, all as drawn")

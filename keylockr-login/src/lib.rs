@@ -14,6 +14,20 @@
 //! 3. The phone approves; the result is opened and checked here. The browser exchanges the attempt
 //!    for a session, once, under a new session id. Your [`Admit`] hook has its say before that.
 //!
+//! # Browsers that hold their own keys
+//!
+//! A page may make the keys, shake hands and wait for the phone itself; then the server never holds a
+//! key (K 7.8). It registers its public key with `POST challenge`, and shows with `POST verify` that
+//! the key is its own: connection, SafeID and public key are no secrets, and sign nobody in. Such
+//! sessions are [`SignInMethod::BrowserKeys`]; no connection of ours hears of a revocation, so they
+//! end by re-checks.
+//!
+//! # Back from the phone on the same device
+//!
+//! In the appdata family the link for this device leads back to the page with an id of the attempt's
+//! own (K 7.7). Whoever comes back is sent on to the clean address of their attempt; a result that
+//! came along is judged as one from KeyLockr is, and never begins anything.
+//!
 //! # What it promises
 //!
 //! - An approval becomes one session at most, and a confirmed cancel none.

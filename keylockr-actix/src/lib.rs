@@ -209,6 +209,6 @@ pub use keylockr_login;
 pub use keylockr_login::{
     AccountType, AccountUnavailable, Admit, Answer, AnswerBody, ConfigError, Family, KeyLockr,
     KeyLockrBuilder, KeyPolicy, Limits, NotAdmitted, Page, Principal, Proxy, Refusal, ReturnTo,
-    Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready, VaultConfig,
-    VaultError, Verdict,
+    Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready,
+    VaultConfig, VaultError, Verdict,
 };

@@ -229,8 +229,8 @@ pub use keylockr_login;
 pub use keylockr_login::{
     AccountType, AccountUnavailable, Admit, Answer, AnswerBody, ConfigError, Family, KeyLockr,
     KeyLockrBuilder, KeyPolicy, Limits, NotAdmitted, Page, Principal, Proxy, Refusal, ReturnTo,
-    Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready, VaultConfig,
-    VaultError, Verdict,
+    Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready,
+    VaultConfig, VaultError, Verdict,
 };
 
 /// The snippet on the repository's front page compiles, or this test fails.

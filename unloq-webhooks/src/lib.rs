@@ -137,6 +137,8 @@ pub mod axum;
 mod clock;
 #[cfg(any(feature = "axum", feature = "tower", feature = "actix"))]
 mod deliver;
+#[cfg(any(feature = "tower", feature = "tower-sessions"))]
+mod future;
 #[cfg(any(feature = "axum", feature = "tower"))]
 mod message;
 #[cfg(any(feature = "axum", feature = "tower", feature = "actix"))]
@@ -183,3 +185,10 @@ pub use verified::{Verified, Warning};
 pub use rejection::{Reason, SignedRejection};
 #[cfg(any(feature = "axum", feature = "actix"))]
 pub use signed::{EndsInSigned, Signed};
+#[cfg(any(feature = "tower", feature = "tower-sessions"))]
+pub use future::ResponseFuture;
+
+/// The manual's snippets compile, or this test fails.
+#[cfg(all(doctest, feature = "axum", feature = "tower", feature = "actix"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -241,6 +241,27 @@ async fn an_answer_after_sign_out_is_not_taken_in() {
     }
 }
 
+/// The key comes and is let go of before whoever waited has used it: it is asked for again.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_came_and_went_is_asked_for_again() {
+    for way in Way::ASKING {
+        let stage = Stage::new().await;
+        let user = locked(&stage, way).await;
+        let progress = user.vault.progress();
+        let waiting = user.vault.clone().with_patience(Duration::from_secs(300));
+        let waiting = tokio::spawn(async move { waiting.get_bytes().await });
+        sleep(Duration::from_secs(10)).await;
+        stage.world.emulator.unlock("alice").unwrap();
+        while progress.current() != VaultProgress::Open {
+            tokio::task::yield_now().await;
+        }
+        user.vault.forget_key();
+        let waited = timeout(Duration::from_secs(60), waiting).await;
+        let read = waited.expect("it does not wait for ever").unwrap();
+        assert_eq!(read, Ok(bytes(b"content")), "{way:?}");
+    }
+}
+
 /// The phone's decision overtakes the answer that it is being asked: it counts, and nobody waits
 /// for another.
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,5 @@
 //! The signed-in person's encrypted record, as programs meet it at `/api/notes`.
 
-use http::Method;
 use serde_json::{Value, json};
 
 use super::agent::{Browser, Call, Reply};
@@ -30,11 +29,8 @@ impl Browser {
         self.get(NOTES).send().await
     }
 
-    fn put(&self, note: &Value) -> Call<'_> {
-        let origin = self.origin().to_owned();
-        self.call(Method::PUT, NOTES)
-            .header("origin", &origin)
-            .json(note)
+    fn put_note(&self, note: &Value) -> Call<'_> {
+        self.put(NOTES).json(note)
     }
 }
 
@@ -56,7 +52,11 @@ pub async fn notes_are_guarded(adapter: impl Adapter) {
     let browser = stage.browser();
     let problem = browser.note().await.expect_problem(401);
     assert_eq!(problem["login"], "/login");
-    browser.put(&json!("x")).send().await.expect_problem(401);
+    browser
+        .put_note(&json!("x"))
+        .send()
+        .await
+        .expect_problem(401);
     // Somebody who is signed in where there is no vault: not signed out.
     let stage = Stage::new(&adapter).await;
     let browser = stage.signed_in("alice").await;
@@ -81,7 +81,7 @@ pub async fn notes_round_trip(adapter: impl Adapter) {
             json!(null),
             json!([]),
         ] {
-            let reply = browser.put(&note).send().await.expect(204);
+            let reply = browser.put_note(&note).send().await.expect(204);
             assert!(reply.body.is_empty());
             let read = browser.note().await.expect(200);
             assert_eq!(read.json(), note);
@@ -101,7 +101,7 @@ pub async fn notes_by_version(adapter: impl Adapter) {
         let stage = Stage::with(&adapter, family).await;
         let browser = stage.signed_in("alice").await;
         let first = browser.note().await.etag();
-        let write = |note: &str, tag: &str| browser.put(&json!(note)).header("if-match", tag);
+        let write = |note: &str, tag: &str| browser.put_note(&json!(note)).header("if-match", tag);
         write("x", "*").send().await.expect_problem(409);
         write("one", &first).send().await.expect(204);
         let second = browser.note().await.etag();
@@ -126,7 +126,7 @@ pub async fn notes_by_version(adapter: impl Adapter) {
             .await
             .expect(204);
         write("three", "*").send().await.expect(204);
-        browser.put(&json!("four")).send().await.expect(204);
+        browser.put_note(&json!("four")).send().await.expect(204);
         assert_eq!(browser.note().await.json(), json!("four"));
     }
 }
@@ -143,7 +143,11 @@ pub async fn notes_while_the_phone_is_locked(adapter: impl Adapter) {
             assert!(seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0));
             let problem = reply.expect_problem(423);
             assert_eq!(problem["code"], "vault_locked");
-            browser.put(&json!("x")).send().await.expect_problem(423);
+            browser
+                .put_note(&json!("x"))
+                .send()
+                .await
+                .expect_problem(423);
         }
         let service = &stage.service;
         let connections = service.connections();
@@ -154,7 +158,7 @@ pub async fn notes_while_the_phone_is_locked(adapter: impl Adapter) {
         service.unlock("alice");
         let alice = &browser;
         eventually(|| async move { alice.note().await.status == 200 }).await;
-        browser.put(&json!("milk")).send().await.expect(204);
+        browser.put_note(&json!("milk")).send().await.expect(204);
         // The key is here: the phone may be locked again.
         service.lock("alice");
         assert_eq!(browser.note().await.expect(200).json(), json!("milk"));
@@ -178,8 +182,8 @@ pub async fn notes_denied_on_the_phone(adapter: impl Adapter) {
 pub async fn notes_from_another_origin(adapter: impl Adapter) {
     let stage = Stage::with(&adapter, seed).await;
     let browser = stage.signed_in("alice").await;
-    browser.put(&json!("mine")).send().await.expect(204);
-    let theirs = || browser.put(&json!("theirs"));
+    browser.put_note(&json!("mine")).send().await.expect(204);
+    let theirs = || browser.put_note(&json!("theirs"));
     let origin = browser.origin().to_owned();
     for call in [
         theirs().with("origin", "https://evil.example"),
@@ -198,7 +202,7 @@ pub async fn notes_from_another_origin(adapter: impl Adapter) {
         assert_eq!(problem["code"], "cross_origin");
     }
     assert_eq!(browser.note().await.json(), json!("mine"));
-    let ours = browser.put(&json!("ours")).without("origin");
+    let ours = browser.put_note(&json!("ours")).without("origin");
     ours.header("sec-fetch-site", "same-origin")
         .send()
         .await
@@ -210,8 +214,8 @@ pub async fn notes_from_another_origin(adapter: impl Adapter) {
 pub async fn notes_that_are_none(adapter: impl Adapter) {
     let stage = Stage::with(&adapter, seed).await;
     let browser = stage.signed_in("alice").await;
-    browser.put(&json!("mine")).send().await.expect(204);
-    let put = || browser.put(&Value::Null);
+    browser.put_note(&json!("mine")).send().await.expect(204);
+    let put = || browser.put_note(&Value::Null);
     let json = "application/json";
     for body in ["", "{", "{} {}", "\u{feff}{}", "'x'", "{\"a\":}"] {
         put().body(json, body).send().await.expect_problem(400);
@@ -253,11 +257,15 @@ pub async fn notes_end_with_the_connection(adapter: impl Adapter) {
         })
         .await;
         let (browser, app_id) = with_connection(&stage, "alice").await;
-        browser.put(&json!("milk")).send().await.expect(204);
+        browser.put_note(&json!("milk")).send().await.expect(204);
         stage.service.revoke(&app_id);
         let alice = &browser;
         eventually(|| async move { alice.note().await.status == 401 }).await;
-        browser.put(&json!("x")).send().await.expect_problem(401);
+        browser
+            .put_note(&json!("x"))
+            .send()
+            .await
+            .expect_problem(401);
         assert_eq!(browser.me().await, Err(401));
         let again = stage.signed_in("alice").await;
         assert_eq!(again.note().await.expect(200).json(), json!("milk"));
@@ -296,10 +304,14 @@ pub async fn notes_cost_what_they_must(adapter: impl Adapter) {
 pub async fn notes_without_keylockr(adapter: impl Adapter) {
     let stage = Stage::with(&adapter, seed).await;
     let browser = stage.signed_in("alice").await;
-    browser.put(&json!("milk")).send().await.expect(204);
+    browser.put_note(&json!("milk")).send().await.expect(204);
     stage.service.fault(FaultKind::AppFileNotFound);
     browser.note().await.expect_problem(500);
-    browser.put(&json!("x")).send().await.expect_problem(500);
+    browser
+        .put_note(&json!("x"))
+        .send()
+        .await
+        .expect_problem(500);
     assert!(browser.me().await.is_ok());
     stage.service.clear_faults();
     assert_eq!(browser.note().await.expect(200).json(), json!("milk"));
@@ -339,7 +351,9 @@ async fn write_at_once(writers: &[&Browser]) {
                 let tag = read.etag();
                 let mut lines = read.json().as_array().cloned().unwrap_or_default();
                 lines.push(json!([writer, line]));
-                let put = writers[writer].put(&json!(lines)).header("if-match", &tag);
+                let put = writers[writer]
+                    .put_note(&json!(lines))
+                    .header("if-match", &tag);
                 match put.send().await.status {
                     204 => break,
                     409 => {}

@@ -43,6 +43,13 @@
 //! gets that person's approval. Short lives, the names on page and phone, and [`SignIn`]'s addresses
 //! make it harder. Ask for more, such as a passkey, before what must not go wrong.
 //!
+//! # Encrypted data
+//!
+//! [`KeyLockrBuilder::vault`] gives each signed-in person a [`Vault`], their own record that KeyLockr
+//! cannot read: [`KeyLockr::vault`]. Its key comes from the phone at first use, or during the sign-in,
+//! and is erased at sign-out, at revocation and when idle. It is in this process's memory and in no
+//! store, session, answer or log line.
+//!
 //! # Writing an adapter
 //!
 //! Implement [`HttpSession`], turn requests into [`Head`] and [`Request`], find the [`Route`], and hand

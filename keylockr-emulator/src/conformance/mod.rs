@@ -186,6 +186,7 @@ macro_rules! conformance_suite {
                 notes_denied_on_the_phone,
                 notes_from_another_origin,
                 notes_that_are_none,
+                notes_of_browser_keys,
                 notes_end_with_the_connection,
                 notes_cost_what_they_must,
                 notes_without_keylockr,

@@ -248,6 +248,19 @@ pub async fn notes_that_are_none(adapter: impl Adapter) {
     assert_eq!(browser.note().await.json(), json!("new"));
 }
 
+/// Whose own browser holds the keys is signed in, and has no note on the server: 403, and no 401.
+pub async fn notes_of_browser_keys(adapter: impl Adapter) {
+    let stage = Stage::with(&adapter, seed).await;
+    let browser = stage.browser();
+    let approved = stage.approved_keys(&browser, "alice").await;
+    browser.verify(&approved.claim()).send().await.expect(200);
+    let problem = browser.note().await.expect_problem(403);
+    assert_eq!(problem["code"], "vault_with_browser");
+    let write = browser.put_note(&json!("x")).send().await;
+    write.expect_problem(403);
+    assert!(browser.me().await.is_ok());
+}
+
 /// The person removes the connection: 401 from then on, with or without a permanent connection.
 pub async fn notes_end_with_the_connection(adapter: impl Adapter) {
     for keep in [false, true] {

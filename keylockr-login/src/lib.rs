@@ -92,6 +92,7 @@ mod start_error;
 mod starting;
 mod status;
 mod store;
+mod stored;
 mod streams;
 mod turns;
 mod user;

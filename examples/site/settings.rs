@@ -4,6 +4,8 @@ use std::{env, net::SocketAddr, str::FromStr, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+use unloq_webhooks::Secret;
+
 use crate::Family;
 
 /// What this run was asked to do.
@@ -24,8 +26,8 @@ pub(crate) struct Settings {
     pub(crate) login_limit: u32,
     /// `ATTEMPT_LIFE`: how long a code is good for.
     pub(crate) attempt_life: Duration,
-    /// `UNLOQ_SECRET` is set: the hooks exist.
-    pub(crate) hooks: bool,
+    /// `UNLOQ_SECRET`: what UNLOQ signs its web hooks with; without it there are none.
+    pub(crate) unloq: Option<Secret>,
     /// `EMULATOR_LISTEN`, `EMULATOR_CONTROL`, `EMULATOR_HANDSHAKE_LIMIT`.
     pub(crate) emulator: EmulatorSettings,
 }
@@ -76,7 +78,10 @@ impl Settings {
                 .transpose()?,
             login_limit: parse(&variable, "LOGIN_LIMIT", 10, "a number, 0 for no limit")?,
             attempt_life: Duration::from_secs(life),
-            hooks: variable("UNLOQ_SECRET").is_some(),
+            unloq: variable("UNLOQ_SECRET")
+                .map(Secret::new)
+                .transpose()
+                .map_err(|error| format!("UNLOQ_SECRET: {error}"))?,
             emulator: EmulatorSettings {
                 listen: parse(&variable, "EMULATOR_LISTEN", free, "a loopback address")?,
                 control: parse(&variable, "EMULATOR_CONTROL", free, "a loopback address")?,
@@ -129,7 +134,7 @@ mod tests {
         assert_eq!(settings.login_limit, 10);
         assert_eq!(settings.attempt_life, Duration::from_secs(180));
         assert_eq!(settings.emulator.handshake_limit, 60);
-        assert!(settings.api.is_none() && settings.seal_key.is_none() && !settings.hooks);
+        assert!(settings.api.is_none() && settings.seal_key.is_none() && settings.unloq.is_none());
     }
 
     #[test]
@@ -144,6 +149,7 @@ mod tests {
             ("EMULATOR_LISTEN", "nowhere"),
             ("EMULATOR_HANDSHAKE_LIMIT", "many"),
             ("REDIS_URL", "redis://127.0.0.1"),
+            ("UNLOQ_SECRET", "a\0b"),
         ] {
             let error = with(&[(name, value)]).err().unwrap();
             assert!(error.starts_with(name), "{name}={value}: {error}");

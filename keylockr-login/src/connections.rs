@@ -100,8 +100,8 @@ pub(crate) enum Swept {
     Used,
     /// It goes on without its link, which nobody uses.
     Idle(LinkHandle),
-    /// Nobody is signed in by it any more.
-    Left(Connection),
+    /// Nobody is signed in by it any more; its link, if there was one.
+    Left(Option<LinkHandle>),
     /// It is not here.
     Gone,
 }
@@ -229,7 +229,7 @@ impl Connections {
             .retain(|_, seen| now.since(*seen) < idle);
         if connection.sessions.is_empty() {
             let left = connections.remove(app_id);
-            return left.map_or(Swept::Gone, Swept::Left);
+            return Swept::Left(left.and_then(|mut left| left.close()));
         }
         if now.since(connection.used) < VAULT_IDLE {
             return Swept::Used;

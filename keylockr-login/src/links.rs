@@ -236,7 +236,7 @@ async fn watch_connection(shared: Weak<Shared>, stop: CancellationToken, app_id:
         match shared.connections.sweep(&app_id, now, idle, kept) {
             Swept::Used => {}
             Swept::Idle(link) => shared.close(Some(link)),
-            Swept::Left(connection) => return shared.retire(connection, false),
+            Swept::Left(link) => return shared.close(link),
             Swept::Gone => return,
         }
     }

@@ -164,10 +164,10 @@ fn has_control(text: &str) -> bool {
 
 /// Whether a text holds the name that follows it in the signed text (section 2.4).
 fn holds_id_name(text: &str) -> bool {
-    const NAME: &[u8] = b"unloq_id";
-    text.as_bytes()
-        .windows(NAME.len())
-        .any(|window| window == NAME)
+    const NAME: [u8; 8] = *b"unloq_id";
+    let mut windows = text.as_bytes().windows(NAME.len());
+    // As numbers: a comparison of slices is a call.
+    windows.any(|window| window.first_chunk() == Some(&NAME))
 }
 
 fn is_email(text: &str) -> bool {

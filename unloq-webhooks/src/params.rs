@@ -8,6 +8,7 @@ mod span;
 
 pub(crate) use self::span::Kind;
 use self::{
+    json::Numbers,
     pairs::{Pair, Pairs},
     span::Texts,
 };
@@ -35,7 +36,7 @@ impl<'b> Params<'b> {
         match format {
             Format::Json => {
                 params.texts.body = text.map_err(|_| VerifyErrorKind::MalformedBody)?;
-                json::read(&mut params.texts, &mut params.pairs)?;
+                json::read(&mut params.texts, &mut params.pairs, Numbers::AsText)?;
             }
             Format::Form => {
                 // Pieces can be valid UTF-8 where the whole is not: escapes may complete them.
@@ -47,12 +48,21 @@ impl<'b> Params<'b> {
         Ok(params)
     }
 
+    /// Reads JSON as somebody would who signs numbers the way they are written.
+    pub(crate) fn read_numbers_as_written(body: &'b [u8]) -> Result<Self, VerifyErrorKind> {
+        let mut params = Self::none();
+        params.texts.body = str::from_utf8(body).map_err(|_| VerifyErrorKind::MalformedBody)?;
+        json::read(&mut params.texts, &mut params.pairs, Numbers::AsWritten)?;
+        params.sort()?;
+        Ok(params)
+    }
+
     /// Puts the names in order and refuses what no set of parameters may hold.
     fn sort(&mut self) -> Result<(), VerifyErrorKind> {
         let texts = &self.texts;
         let pairs = self.pairs.as_mut_slice();
         for pair in pairs.iter_mut() {
-            pair.prefix = order::prefix(texts.get(pair.name));
+            pair.prefix = order::prefix(texts.bytes(pair.name));
         }
         pairs.sort_unstable_by(|a, b| {
             a.prefix
@@ -61,12 +71,13 @@ impl<'b> Params<'b> {
         });
         let mut last: Option<&Pair> = None;
         for pair in pairs.iter() {
-            let name = texts.get(pair.name);
-            if last.is_some_and(|last| last.prefix == pair.prefix && texts.get(last.name) == name) {
+            let name = texts.bytes(pair.name);
+            if last.is_some_and(|last| last.prefix == pair.prefix && texts.bytes(last.name) == name)
+            {
                 return Err(VerifyErrorKind::DuplicateKey);
             }
             // UNLOQ's own code calls the member of this name, and fails.
-            if name == "hasOwnProperty" {
+            if name == b"hasOwnProperty" {
                 return Err(VerifyErrorKind::Unrepresentable);
             }
             last = Some(pair);
@@ -95,7 +106,25 @@ impl<'b> Params<'b> {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<(Kind, &str)> {
-        self.iter()
-            .find_map(|(other, kind, text)| (other == name).then_some((kind, text)))
+        let prefix = order::prefix(name.as_bytes());
+        self.pairs
+            .as_slice()
+            .iter()
+            .find(|pair| pair.prefix == prefix && self.texts.bytes(pair.name) == name.as_bytes())
+            .map(|pair| (pair.kind, self.texts.get(pair.value)))
+    }
+
+    /// How long all names and values are together.
+    pub(crate) fn text_len(&self) -> usize {
+        let pairs = self.pairs.as_slice().iter();
+        pairs.map(|pair| pair.name.len() + pair.value.len()).sum()
+    }
+
+    /// Appends all names and values in order.
+    pub(crate) fn append_to(&self, text: &mut Vec<u8>) {
+        for pair in self.pairs.as_slice() {
+            text.extend_from_slice(self.texts.bytes(pair.name));
+            text.extend_from_slice(self.texts.bytes(pair.value));
+        }
     }
 }

@@ -133,7 +133,7 @@ fn declared_length(field: Field<'_>) -> Option<usize> {
     }))
 }
 
-fn signature(field: Field<'_>) -> Result<Signature, VerifyErrorKind> {
+pub(crate) fn signature(field: Field<'_>) -> Result<Signature, VerifyErrorKind> {
     let value = field.value.ok_or(VerifyErrorKind::MissingSignature)?;
     if field.repeated {
         return Err(VerifyErrorKind::RepeatedSignature);

@@ -2,25 +2,29 @@
 //!
 //! `cargo run -p actix-login`, open the address that it prints, press *Sign in*, and approve on the
 //! emulator's phone. Read this file from top to bottom; the other files are what any site has
-//! ([`pages`], [`notes`]), what later chapters fill ([`later`]), and, in `examples/site`, what this site has in
-//! common with its twin on axum ([`program`], [`settings`], [`html`], [`note`]).
+//! ([`pages`], [`notes`], [`hooks`]), and, in `examples/site`, what this site has in common
+//! with its twin on axum ([`program`], [`settings`], [`html`], [`note`], [`unloq`]).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program that talks to people"
 )]
 
+mod hooks;
 #[path = "../../site/html.rs"]
 mod html;
-mod later;
-#[path = "../../site/notes.rs"]
+#[path = "../../site/note.rs"]
 mod note;
+#[path = "../../site/note_page.rs"]
+mod note_page;
 mod notes;
 mod pages;
 #[path = "../../site/program.rs"]
 mod program;
 #[path = "../../site/settings.rs"]
 mod settings;
+#[path = "../../site/unloq.rs"]
+mod unloq;
 
 use std::{error::Error, net::TcpListener, process::ExitCode, time::Duration};
 
@@ -39,7 +43,10 @@ use keylockr_actix::{
 use keylockr_emulator::Emulator;
 use serde_json::json;
 
-use crate::settings::Settings;
+use crate::{
+    settings::Settings,
+    unloq::{Accounts, Unloq},
+};
 
 /// A request's head, from the connection's first moment or the last answer's end to its last byte.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -66,7 +73,13 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let secure = origin.starts_with("https:");
 
     // All workers share these.
-    let keylockr = program::keylockr(&settings, &api, &origin)?;
+    let accounts = Accounts::default();
+    let keylockr = program::keylockr(&settings, &api, &origin, accounts.clone())?;
+    let hooks = settings.unloq.map(unloq::hooks).transpose()?;
+    let unloq = Unloq {
+        keylockr: keylockr.clone(),
+        accounts,
+    };
     let store = MemoryStore::default();
     let cookie_key = match settings.seal_key {
         Some(key) => Key::derive_from(&key),
@@ -76,7 +89,6 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         keylockr: keylockr.clone(),
         phone: phone.clone(),
     });
-    let hooks = settings.hooks;
 
     let server = HttpServer::new(move || {
         // The HTTP sessions: any actix-session store; one that can fail is steadied. `Lax`, so that
@@ -94,6 +106,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         App::new()
             .app_data(site.clone())
             // Outside the middleware: asks no session.
+            .configure(hooks::routes(hooks.clone(), unloq.clone()))
             .route("/healthz", read().to(|| async { "ok\n" }))
             .route("/readyz", read().to(ready))
             .service(
@@ -129,10 +142,6 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
                     .route("/assets/notes.js", read().to(pages::notes_script))
                     .route("/assets/icon.svg", read().to(pages::icon))
                     .service(web::scope("/login").configure(routes))
-                    .route(
-                        "/hooks/unloq/{hook}",
-                        web::post().to(move |path| later::hook(hooks, path)),
-                    )
                     .wrap(KeyLockrMiddleware::new(site.keylockr.clone(), sessions)),
             )
     })

@@ -2,19 +2,21 @@
 //!
 //! `cargo run -p axum-login`, open the address that it prints, press *Sign in*, and approve on the
 //! emulator's phone. Read this file from top to bottom; the other files are what any site has
-//! ([`pages`], [`notes`], [`serve`]), what later chapters fill ([`later`]), and, in `examples/site`, what this
-//! site has in common with its twin on actix-web ([`program`], [`settings`], [`html`], [`note`]).
+//! ([`pages`], [`notes`], [`hooks`], [`serve`]), and, in `examples/site`, what this site has in common
+//! with its twin on actix-web ([`program`], [`settings`], [`html`], [`note`], [`unloq`]).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program that talks to people"
 )]
 
+mod hooks;
 #[path = "../../site/html.rs"]
 mod html;
-mod later;
-#[path = "../../site/notes.rs"]
+#[path = "../../site/note.rs"]
 mod note;
+#[path = "../../site/note_page.rs"]
+mod note_page;
 mod notes;
 mod pages;
 #[path = "../../site/program.rs"]
@@ -22,6 +24,8 @@ mod program;
 mod serve;
 #[path = "../../site/settings.rs"]
 mod settings;
+#[path = "../../site/unloq.rs"]
+mod unloq;
 
 use std::{error::Error, process::ExitCode};
 
@@ -30,7 +34,7 @@ use axum::{
     extract::State,
     http::{StatusCode, header},
     response::IntoResponse,
-    routing::{get, post},
+    routing::get,
 };
 use keylockr_emulator::Emulator;
 use keylockr_tower::{
@@ -43,7 +47,10 @@ use tower_sessions::{
     cookie::{SameSite, time},
 };
 
-use crate::settings::Settings;
+use crate::{
+    settings::Settings,
+    unloq::{Accounts, Unloq},
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -64,7 +71,13 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         .unwrap_or_else(|| here.clone());
     let secure = origin.starts_with("https:");
 
-    let keylockr = program::keylockr(&settings, &api, &origin)?;
+    let accounts = Accounts::default();
+    let keylockr = program::keylockr(&settings, &api, &origin, accounts.clone())?;
+    let hooks = settings.unloq.map(unloq::hooks).transpose()?;
+    let unloq = Unloq {
+        keylockr: keylockr.clone(),
+        accounts,
+    };
 
     // The HTTP sessions: any tower-sessions store. `Lax`, so that a link from elsewhere finds
     // people signed in.
@@ -93,9 +106,9 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         .route("/assets/notes.js", get(pages::notes_script))
         .route("/assets/icon.svg", get(pages::icon))
         .nest("/login", routes())
-        .route("/hooks/unloq/{hook}", post(later::hook(settings.hooks)))
         .layer(KeyLockrLayer::new(keylockr.clone(), sessions))
         // Outside the layer: asks no session.
+        .merge(hooks::routes(hooks, unloq))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .with_state(site);

@@ -6,15 +6,19 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "program/secrets.rs"]
+mod secrets;
+
 use std::{net::SocketAddr, process::Stdio};
 
-use keylockr_emulator::conformance::agent::Browser;
-use serde_json::Value;
+use keylockr_emulator::conformance::agent::{Browser, Call};
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
     net::{TcpListener, TcpStream},
     process::{Child, ChildStdout, Command},
 };
+use unloq_webhooks::{Secret, sign};
 
 /// Whichever of the twins this is compiled with.
 const PROGRAM: Option<&str> = match option_env!("CARGO_BIN_EXE_axum-login") {
@@ -126,9 +130,12 @@ async fn it_says_where_it_is_and_ends_when_asked() {
             ("/readyz", 200),
             ("/private", 401),
             ("/api/me", 401),
+            ("/notes", 401),
             ("/api/notes", 401),
+            ("/api/notes/sealed", 401),
             ("/assets/site.css", 200),
             ("/assets/site.js", 200),
+            ("/assets/notes.js", 200),
             ("/assets/icon.svg", 200),
             ("/nowhere", 404),
         ] {
@@ -146,19 +153,126 @@ async fn it_comes_up_without_keylockr() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let api = format!("http://{}", port.local_addr().unwrap());
     drop(port);
-    let site = start(&[("KEYLOCKR_API", &api), ("UNLOQ_SECRET", "c2VjcmV0")]).await;
+    let site = start(&[("KEYLOCKR_API", &api), ("UNLOQ_SECRET", SECRET)]).await;
     assert_eq!(site.first["api"], api);
     assert!(site.first["phone"].is_null());
     assert_eq!(site.ask("GET", "/healthz").await.0, 200);
     assert_eq!(site.ask("GET", "/readyz").await.0, 503);
     let (status, problem) = site.ask("POST", "/login/start").await;
     assert_eq!(status, 503, "{problem}");
-    for hook in ["logout", "activate", "deactivate"] {
-        let path = format!("/hooks/unloq/{hook}");
-        assert_eq!(site.ask("POST", &path).await.0, 501, "{hook}");
+    // UNLOQ needs nothing of KeyLockr.
+    assert_eq!(site.ask("POST", "/hooks/unloq/logout").await.0, 401);
+    assert_eq!(site.end("-TERM").await, Some(0));
+}
+
+/// What UNLOQ signs with in these tests.
+const SECRET: &str = "7f3c1a9e5b2d48c6a0e4f1b8d2c37a65";
+
+fn deliver<'a>(browser: &'a Browser, path: &str, signed: &str, body: &str) -> Call<'a> {
+    let secret = Secret::new(SECRET).unwrap();
+    let kind = "application/json";
+    let signature = sign(&secret, path, kind, signed.as_bytes()).unwrap();
+    browser
+        .post(path)
+        .without("origin")
+        .header("x-unloq-signature", &signature)
+        .body(kind, body.to_owned())
+}
+
+#[tokio::test]
+async fn hooks_are_verified_at_their_configured_paths() {
+    let site = start(&[("UNLOQ_SECRET", SECRET)]).await;
+    let unloq = Browser::new(&format!("http://{}", site.address));
+    let account = r#"{"unloq_id":"77","email":"a@b.example","ip":"1.2.3.4"}"#;
+    for (path, body) in [
+        ("/hooks/unloq/logout", r#"{"unloq_id":"77","sid":"gone"}"#),
+        ("/hooks/unloq/activate", account),
+        ("/hooks/unloq/deactivate", account),
+    ] {
+        let reply = deliver(&unloq, path, body, body).send().await.expect(200);
+        assert_eq!(reply.text(), r#"{"status":true}"#, "{path}");
+        let changed = body.replace("77", "78");
+        let reply = deliver(&unloq, path, body, &changed)
+            .send()
+            .await
+            .expect(401);
+        assert_eq!(reply.text(), r#"{"status":false}"#, "{path}");
+        let cut = &body[..body.len() - 1];
+        deliver(&unloq, path, body, cut).send().await.expect(400);
+        let more = body.replace('}', r#","more":"1"}"#);
+        deliver(&unloq, path, &more, &more).send().await.expect(400);
+        let long = format!("{body}{}", " ".repeat(16 * 1024));
+        deliver(&unloq, path, &long, &long).send().await.expect(413);
+        let bare = unloq.post(path).without("origin");
+        bare.body("application/json", body).send().await.expect(401);
+        let typed = deliver(&unloq, path, body, body).body("text/plain", body.to_owned());
+        typed.send().await.expect(415);
+        let get = unloq.get(path).send().await.expect(405);
+        assert_eq!(get.header("allow"), Some("POST"), "{path}");
     }
     assert_eq!(site.ask("POST", "/hooks/unloq/other").await.0, 404);
-    assert_eq!(site.end("-TERM").await, Some(0));
+    // The signature of one route is worth nothing on another.
+    let secret = Secret::new(SECRET).unwrap();
+    let kind = "application/json";
+    let signature = sign(&secret, "/hooks/unloq/deactivate", kind, account.as_bytes()).unwrap();
+    let crossed = unloq
+        .post("/hooks/unloq/activate")
+        .header("x-unloq-signature", &signature)
+        .body(kind, account);
+    crossed.send().await.expect(401);
+}
+
+#[tokio::test]
+async fn a_deactivation_signs_out_and_an_activation_alone_lets_nobody_in() {
+    let site = start(&[("UNLOQ_SECRET", SECRET)]).await;
+    let origin = format!("http://{}", site.address);
+    let browser = Browser::new(&origin);
+    assert_eq!(sign_in(&site, &browser).await, 200);
+    let me = browser.get("/api/me").send().await.expect(200).json();
+    let safe_id = me["safe_id"].as_str().unwrap().to_owned();
+
+    let unloq = Browser::new(&origin);
+    let other = r#"{"unloq_id":"99999","email":"a@b.example","ip":""}"#;
+    let path = "/hooks/unloq/deactivate";
+    deliver(&unloq, path, other, other).send().await.expect(200);
+    browser.get("/api/me").send().await.expect(200);
+
+    let theirs = other.replace("99999", &safe_id);
+    deliver(&unloq, path, &theirs, &theirs)
+        .send()
+        .await
+        .expect(200);
+    browser.get("/api/me").send().await.expect(401);
+    assert_eq!(sign_in(&site, &Browser::new(&origin)).await, 403);
+
+    let path = "/hooks/unloq/activate";
+    deliver(&unloq, path, &theirs, &theirs)
+        .send()
+        .await
+        .expect(200);
+    assert_eq!(sign_in(&site, &Browser::new(&origin)).await, 403);
+}
+
+/// The whole way through the phone; the status of the last answer.
+async fn sign_in(site: &Site, browser: &Browser) -> u16 {
+    let started = browser.post("/login/start").send().await.expect(201).json();
+    let attempt = started["attempt"].as_str().unwrap();
+    let (_, tmp_id) = started["qr"]
+        .as_str()
+        .unwrap()
+        .split_once("tmp_id=")
+        .unwrap();
+    let tmp_id = tmp_id.split('&').next().unwrap();
+    let phone = Browser::new(site.first["phone"].as_str().unwrap());
+    let approve = phone
+        .post("/_emu/v1/approve")
+        .json(&json!({ "tmp_id": tmp_id }));
+    approve.send().await.expect(200);
+    // Ends with the attempt's last status.
+    let events = format!("/login/events?attempt={attempt}");
+    browser.get(&events).send().await.expect(200);
+    let finish = browser.post(&format!("/login/finish?attempt={attempt}"));
+    finish.send().await.status
 }
 
 #[tokio::test]

@@ -1,7 +1,12 @@
 //! What the page's scripts load: our own files, and those few of the installed packages that they
 //! import. Nothing else in `node_modules` can be asked for.
 
-use std::{collections::HashMap, fmt, fs, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt, fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Where `npm ci` puts the packages.
 const PACKAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/node_modules");
@@ -91,9 +96,13 @@ impl fmt::Display for Missing {
 impl Modules {
     /// Reads them once.
     pub(crate) fn load() -> Result<Self, Missing> {
+        Self::load_from(Path::new(PACKAGES))
+    }
+
+    fn load_from(packages: &Path) -> Result<Self, Missing> {
         let mut modules = HashMap::new();
         for (address, file) in FOREIGN {
-            let path = PathBuf::from(PACKAGES).join(file);
+            let path = packages.join(file);
             let text = fs::read_to_string(&path).map_err(|_| Missing(path))?;
             modules.insert(address, text);
         }
@@ -104,5 +113,34 @@ impl Modules {
     /// The script at this address below `/modules`.
     pub(crate) fn get(&self, address: &str) -> Option<String> {
         self.0.get(address).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_packages_it_says_what_to_run() {
+        let missing = Modules::load_from(Path::new("/nowhere")).err().unwrap();
+        assert!(missing.to_string().contains("npm ci"), "{missing}");
+    }
+
+    /// What a module of ours imports is listed.
+    #[test]
+    fn every_import_can_be_loaded() {
+        let known: Vec<_> = FOREIGN
+            .map(|(address, _)| address)
+            .into_iter()
+            .chain(OWN.map(|(address, _)| address))
+            .map(|address| format!("/modules/{address}"))
+            .collect();
+        for (file, text) in OWN {
+            for line in text.lines().filter(|line| line.starts_with("import ")) {
+                let from = line.split('"').nth(1).unwrap();
+                let from = from.replacen("./", "/modules/own/", 1);
+                assert!(known.contains(&from), "{file}: {line}");
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@ use super::memory::{MemoryRecords, RecordMemory};
 
 /// How long an unused filekey is kept (K 8.6).
 const IDLE: Duration = Duration::from_secs(15 * 60);
+const LONGEST_IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The settings of all vaults of an application. Clones share the memory of records.
 #[derive(Clone)]
@@ -50,10 +51,10 @@ impl VaultConfig {
         }
     }
 
-    /// How long an unused filekey is kept. Afterwards the phone is asked again.
+    /// How long an unused filekey is kept, a day at most. Afterwards the phone is asked again.
     #[must_use]
     pub fn with_idle(mut self, idle: Duration) -> Self {
-        self.idle = idle;
+        self.idle = idle.min(LONGEST_IDLE);
         self
     }
 

@@ -56,8 +56,10 @@ impl Keeper {
                 biased;
                 event = self.events.next() => match event.as_deref() {
                     Some(LinkEvent::FilekeyResult(status)) => self.on_status(status).await,
-                    Some(LinkEvent::FilekeyTimedOut) if self.waiting.take().is_some() => {
-                        self.desk.fail(VaultError::Locked);
+                    Some(LinkEvent::FilekeyTimedOut) => {
+                        if self.waiting.take().is_some() && self.desk.is_wanted() {
+                            self.desk.fail(VaultError::Locked);
+                        }
                     }
                     Some(_) => {}
                     None => return self.desk.over(),
@@ -81,14 +83,19 @@ impl Keeper {
                     };
                     // Whoever asked before the last time it was settled hears of that.
                     let settled_since = self.desk.settled() != settled;
-                    let busy = request.is_some() || self.waiting.is_some();
-                    if settled_since || busy || self.desk.has_key() {
+                    if settled_since || self.desk.has_key() {
                         continue;
                     }
+                    // The phone's answer to a question that was let go of is not waited for.
+                    let waiting = self.waiting.is_some() && self.desk.is_wanted();
+                    self.desk.want();
+                    if waiting || request.is_some() {
+                        continue;
+                    }
+                    self.desk.show(VaultProgress::Asking);
                     match self.desk.take_blob() {
                         Some(blob) => self.desk.take_in(&blob).await,
                         None => {
-                            self.desk.show(VaultProgress::Asking);
                             retry = Some(link.clone());
                             request = Some(ask_over(link));
                         }
@@ -103,7 +110,9 @@ impl Keeper {
         let now = monotonic();
         if self.waiting.is_some_and(|until| until <= now) {
             self.waiting = None;
-            self.desk.fail(VaultError::Locked);
+            if self.desk.is_wanted() {
+                self.desk.fail(VaultError::Locked);
+            }
         }
         if self.desk.idle_at().is_some_and(|at| at <= now) {
             tracing::debug!(name: "keylockr.vault.key", "the filekey was not used and is dropped");
@@ -127,6 +136,9 @@ impl Keeper {
 
     /// Push and answer may come in either order (K 12.4); the first that decides counts.
     async fn on_status(&mut self, status: &FilekeyStatus) {
+        if !self.desk.is_wanted() {
+            return;
+        }
         match status {
             FilekeyStatus::Done(grant) => {
                 self.waiting = None;

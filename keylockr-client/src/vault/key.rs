@@ -29,6 +29,9 @@ struct State {
     /// Came with the sign-in and has not been opened yet.
     blob: Option<FilekeyBlob>,
     used: Instant,
+    /// Somebody has asked, and neither let go of the key since nor heard the user's no. Otherwise
+    /// an answer that comes late is not taken in.
+    wanted: bool,
     /// The user's no, until somebody is told.
     unheard: bool,
 }
@@ -54,6 +57,7 @@ impl KeyDesk {
             key: None,
             blob: grant.filekey.take(),
             used: monotonic(),
+            wanted: false,
             unheard: false,
         };
         let stage = Stage {
@@ -95,16 +99,33 @@ impl KeyDesk {
         core::mem::take(&mut self.state().unheard)
     }
 
-    /// Erases the key and what it could be had from.
+    /// An answer of the phone is taken in from now on.
+    pub(super) fn want(&self) {
+        self.state().wanted = true;
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.state().wanted
+    }
+
+    /// Erases the key and what it could be had from, an answer that is on its way included.
     pub(super) fn forget(&self) {
-        let had = {
+        {
             let mut state = self.state();
-            state.blob = None;
-            state.key.take().is_some()
-        };
-        if had {
-            self.show(VaultProgress::Idle);
+            (state.key, state.blob, state.wanted) = (None, None, false);
         }
+        self.stage.send_if_modified(|stage| {
+            let waited_for = matches!(
+                stage.progress,
+                VaultProgress::Asking | VaultProgress::WaitingForPhone
+            );
+            if waited_for {
+                stage.settled += 1;
+                stage.failure = Some(VaultError::Locked);
+            }
+            let held = core::mem::replace(&mut stage.progress, VaultProgress::Idle);
+            waited_for || held == VaultProgress::Open
+        });
     }
 
     pub(super) fn show(&self, progress: VaultProgress) {
@@ -129,7 +150,10 @@ impl KeyDesk {
             VaultError::Locked => VaultProgress::TimedOut,
             _ => VaultProgress::Failed,
         };
-        self.state().unheard = error == VaultError::Denied;
+        if error == VaultError::Denied {
+            let mut state = self.state();
+            (state.wanted, state.unheard) = (false, true);
+        }
         tracing::debug!(name: "keylockr.vault.key", ?progress, "the filekey did not come");
         self.settle(progress, Some(error));
     }
@@ -152,6 +176,10 @@ impl KeyDesk {
             Ok(unlocked) => {
                 {
                     let mut state = self.state();
+                    if !state.wanted {
+                        // Let go of meanwhile, as whoever waited was told.
+                        return;
+                    }
                     state.key = Some(unlocked);
                     state.blob = None;
                     state.used = monotonic();

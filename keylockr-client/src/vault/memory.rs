@@ -12,7 +12,8 @@ use keylockr_proto::{BoxPublic, SafeId, Service, Ver};
 ///
 /// It is asked before every read and told of every newer version, so it should be near. Several
 /// processes need one memory between them; one that outlives the process notices more. An
-/// implementation answers within 5 s, or is given up for that call.
+/// implementation answers within 5 s, or is given up for that call. While it is away, records are
+/// read by what their vault knows itself; a vault that it has never answered writes nothing.
 pub trait RecordMemory: Send + Sync + 'static {
     /// Adds to what is known, in one step with reading it: [`RecordFacts::merge`]. Answers with
     /// what is known from now on; what is added may be nothing.

@@ -97,6 +97,50 @@ pub async fn same_device_button_is_ready(rig: Rig) {
     scene.expect_quiet_console().await;
 }
 
+/// In the family that knows it, the link leads back here: of a page's own attempt, and of one that
+/// its script has begun. Whoever comes back finds the attempt under a clean address.
+pub async fn same_device_link_leads_back(rig: Rig) {
+    let wish = Wish {
+        environment: &[
+            ("KEYLOCKR_FAMILY", "appdata"),
+            ("KEYLOCKR_SERVICE", "demo-app"),
+        ],
+        ..Wish::default()
+    };
+    let scene = rig.open(wish).await;
+    scene.open("/login?next=%2Fprivate").await;
+    let first = scene.scan().await;
+    let leading_back = "a[href^=\"keylockr:\"][href*=\"&return_url=\"]";
+    scene.until(leading_back).await;
+    scene.click("[data-action=\"cancel\"]").await;
+    scene.until_status("cancelled").await;
+    scene.click(AGAIN).await;
+    scene.until_status("connected").await;
+    scene.until(leading_back).await;
+    let second = scene.scan().await;
+    assert_ne!(first, second);
+
+    let link = scene.uri().await;
+    let (_, back) = link.split_once("&return_url=").expect("a way back");
+    let back = back
+        .replace("%3A", ":")
+        .replace("%2F", "/")
+        .replace("%3F", "?")
+        .replace("%3D", "=");
+    scene.new_tab().await;
+    scene.visit(&format!("{back}&keylockr_result=AAAA")).await;
+    scene.until_status("connected").await;
+    let path = scene.path().await;
+    assert!(
+        path.starts_with("/login?attempt=") && !path.contains("keylockr_"),
+        "{path}"
+    );
+    assert_eq!(scene.scan().await, second, "the attempt of the other tab");
+    scene.app.approve(&second, "alice").await;
+    scene.until_path("/private").await;
+    scene.expect_quiet_console().await;
+}
+
 /// Two tabs wait; one is approved; both go where each was going.
 pub async fn two_tabs_one_sign_in(rig: Rig) {
     let scene = rig.open(Wish::default()).await;

@@ -15,3 +15,4 @@ mod revocation;
 mod sessions;
 mod sign_in;
 mod stage;
+mod vault;

@@ -297,6 +297,11 @@ impl Sessions {
         self.stored.lock().unwrap().get(id).cloned()
     }
 
+    /// All that is stored, as text.
+    pub(crate) fn text(&self) -> String {
+        format!("{:?}", self.stored.lock().unwrap())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.stored.lock().unwrap().len()
     }

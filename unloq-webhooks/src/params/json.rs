@@ -14,9 +14,22 @@ const MAX_DEPTH: usize = 16;
 
 type Read<T> = Result<T, VerifyErrorKind>;
 
+/// Which text a number has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbers {
+    /// That of section 1.4.
+    AsText,
+    /// Its literal, for a guess at what another program signs.
+    AsWritten,
+}
+
 /// Reads the one object that a body is.
-pub(super) fn read(texts: &mut Texts<'_>, pairs: &mut Pairs) -> Read<()> {
-    let mut reader = Reader { texts, at: 0 };
+pub(super) fn read(texts: &mut Texts<'_>, pairs: &mut Pairs, numbers: Numbers) -> Read<()> {
+    let mut reader = Reader {
+        texts,
+        numbers,
+        at: 0,
+    };
     reader.skip_space();
     reader.expect(b'{')?;
     reader.skip_space();
@@ -44,6 +57,7 @@ fn malformed<T>() -> Read<T> {
 
 struct Reader<'r, 'b> {
     texts: &'r mut Texts<'b>,
+    numbers: Numbers,
     at: usize,
 }
 
@@ -257,7 +271,7 @@ impl<'b> Reader<'_, 'b> {
         }
         let span = Span::body(start, self.at);
         let literal = span.of(self.texts.body);
-        if number::is_its_own_text(literal.as_bytes()) {
+        if self.numbers == Numbers::AsWritten || number::is_its_own_text(literal.as_bytes()) {
             return Ok(span);
         }
         // The standard library's conversion rounds correctly, whatever the length.

@@ -8,6 +8,7 @@ use crate::given::{FORM, JSON, LOGOUT, NOW, Request, builder, hooks, refused, se
 
 const BODY: &str = r#"{"sid":"s1","unloq_id":"9"}"#;
 
+#[expect(clippy::needless_pass_by_value, reason = "the call is the argument")]
 fn status(result: Result<impl Sized, VerifyError>) -> u16 {
     match result {
         Ok(_) => 200,
@@ -319,7 +320,8 @@ fn checks_come_in_their_order() {
         .unwrap();
     let long = vec![b'x'; 2000];
     let (bad, signed) = (b"{".as_slice(), signature(LOGOUT));
-    let steps: Vec<(Kind, &str, &[u8], Vec<(&str, &str)>)> = vec![
+    type Step<'a> = (Kind, &'a str, &'a [u8], Vec<(&'a str, &'a str)>);
+    let steps: Vec<Step<'_>> = vec![
         (
             Kind::MethodNotAllowed,
             "GET",

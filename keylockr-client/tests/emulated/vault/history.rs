@@ -22,9 +22,6 @@ use tokio::time::sleep;
 
 use super::{Stage, User, Way};
 
-/// Histories of each way: 1,000 in all. `PROPTEST_CASES` asks for more.
-const HISTORIES: u32 = 250;
-
 const IDLE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug)]
@@ -386,6 +383,7 @@ impl Scene {
     }
 }
 
+/// 256 for each way, so a thousand in all; `PROPTEST_CASES` says otherwise.
 fn histories(way: Way) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -394,7 +392,6 @@ fn histories(way: Way) {
         .unwrap();
     let scene = RefCell::new(runtime.block_on(Scene::new(way)));
     let config = Config {
-        cases: Config::default().cases.max(HISTORIES),
         failure_persistence: None,
         max_shrink_iters: 500,
         ..Config::default()

@@ -7,6 +7,7 @@ use keylockr_emulator::{DropWhen, FaultKind};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Stage, User, Way, bytes};
+use crate::world::Mangle;
 
 fn now() -> Instant {
     #[expect(clippy::disallowed_methods, reason = "tokio's clock, paused")]
@@ -207,6 +208,101 @@ async fn filekey_not_persisted() {
         assert_eq!(progress.current(), VaultProgress::Over, "{way:?}");
         assert_eq!(user.vault.get_bytes().await, Err(VaultError::Revoked));
     }
+}
+
+/// Whoever lets go of the key lets go of one that is on its way, too.
+#[tokio::test(start_paused = true)]
+async fn an_answer_after_sign_out_is_not_taken_in() {
+    for way in Way::ASKING {
+        let stage = Stage::new().await;
+        let user = locked(&stage, way).await;
+        let waiting = user.vault.clone();
+        let waiting = tokio::spawn(async move { waiting.unlock().await });
+        sleep(Duration::from_secs(30)).await;
+        user.vault.forget_key();
+        assert_eq!(waiting.await.unwrap(), Err(VaultError::Locked), "{way:?}");
+        assert_eq!(user.vault.progress().current(), VaultProgress::Idle);
+        stage.world.emulator.unlock("alice").unwrap();
+        sleep(Duration::from_secs(30)).await;
+        assert_eq!(user.vault.progress().current(), VaultProgress::Idle);
+        // Asked again, it comes again; also while the phone still has the first question.
+        assert_eq!(user.vault.get_bytes().await, Ok(bytes(b"content")));
+        user.vault.forget_key();
+        stage.world.emulator.lock("alice").unwrap();
+        assert_eq!(user.vault.prepare().await, Ok(false));
+        user.vault.forget_key();
+        assert_eq!(user.vault.prepare().await, Ok(false));
+        assert_eq!(
+            user.vault.progress().current(),
+            VaultProgress::WaitingForPhone
+        );
+        stage.world.emulator.unlock("alice").unwrap();
+        assert_eq!(user.vault.unlock().await, Ok(()), "{way:?}");
+    }
+}
+
+/// The key comes and is let go of before whoever waited has used it: it is asked for again.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_came_and_went_is_asked_for_again() {
+    for way in Way::ASKING {
+        let stage = Stage::new().await;
+        let user = locked(&stage, way).await;
+        let progress = user.vault.progress();
+        let waiting = user.vault.clone().with_patience(Duration::from_secs(300));
+        let waiting = tokio::spawn(async move { waiting.get_bytes().await });
+        sleep(Duration::from_secs(10)).await;
+        stage.world.emulator.unlock("alice").unwrap();
+        while progress.current() != VaultProgress::Open {
+            tokio::task::yield_now().await;
+        }
+        user.vault.forget_key();
+        let waited = timeout(Duration::from_secs(60), waiting).await;
+        let read = waited.expect("it does not wait for ever").unwrap();
+        assert_eq!(read, Ok(bytes(b"content")), "{way:?}");
+    }
+}
+
+/// The phone's decision overtakes the answer that it is being asked: it counts, and nobody waits
+/// for another.
+#[tokio::test(start_paused = true)]
+async fn a_decision_before_the_answer_counts() {
+    for (way, grant) in Way::ASKING
+        .into_iter()
+        .flat_map(|way| [(way, true), (way, false)])
+    {
+        // Which frame overtakes depends on how many there were.
+        for shift in 0..2 {
+            let case = format!("{way:?} {grant} {shift}");
+            let stage = Stage::new().await;
+            let user = locked(&stage, way).await;
+            stage.world.wire.mangle(Mangle::Swap);
+            stage.world.wire.cut();
+            sleep(Duration::from_secs(10)).await;
+            for _ in 0..shift {
+                user.record().await;
+            }
+            let waiting = user.vault.clone();
+            let waiting = tokio::spawn(async move { waiting.unlock().await });
+            sleep(Duration::from_millis(10)).await;
+            let (expected, progress) = if grant {
+                stage.world.emulator.unlock("alice").unwrap();
+                (Ok(()), VaultProgress::Open)
+            } else {
+                stage.world.emulator.filekey_deny(user.app_id()).unwrap();
+                (Err(VaultError::Denied), VaultProgress::Denied)
+            };
+            assert_eq!(waiting.await.unwrap(), expected, "{case}");
+            sleep(Duration::from_secs(10)).await;
+            assert_eq!(user.vault.progress().current(), progress, "{case}");
+        }
+    }
+}
+
+#[test]
+fn idle_time_has_an_end() {
+    // No deadline of it overflows, however long it was to be.
+    let config = VaultConfig::new().with_idle(Duration::MAX);
+    assert!(format!("{config:?}").contains("86400s"));
 }
 
 /// A filekey that came with the sign-in and was never used goes the same way.

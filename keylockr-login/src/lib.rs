@@ -113,6 +113,7 @@ mod start_error;
 mod starting;
 mod status;
 mod store;
+mod stored;
 mod streams;
 mod turns;
 mod user;

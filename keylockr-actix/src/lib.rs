@@ -69,6 +69,7 @@
 //! | [`User`] (an extractor) | as `redirect_to` the configured mount | 503 |
 //! | `Option<User>` (an extractor) | `None` | `None`, and the answer becomes a 503 |
 //! | [`Account<T>`](Account) (an extractor) | as `User`; 403 without an account | 503 |
+//! | [`Vault`] (an extractor) | as `User`; 403 where this sign-in does not open it | 503 |
 //! | [`resolve`] (a function) | `Ok(None)` | an error |
 //!
 //! [`RequireUser::when`] and [`RequireUser::when_account`] add conditions: 403 for no, 503 for
@@ -135,6 +136,45 @@
 //! # }
 //! # let _ = actix_web::App::new().route("/", actix_web::web::get().to(profile));
 //! ```
+//!
+//! # Their encrypted data
+//!
+//! With [`KeyLockrBuilder::vault`] each signed-in person has a [`Vault`]: a record of some 60 kB that
+//! your program and their phone can read, and KeyLockr cannot.
+//!
+//! ```
+//! use actix_web::web::Json;
+//! use keylockr_actix::{SameOrigin, Vault, VaultRejection};
+//!
+//! #[derive(Default, serde::Serialize, serde::Deserialize)]
+//! struct Notes { lines: Vec<String> }
+//!
+//! async fn notes(vault: Vault) -> Result<Json<Notes>, VaultRejection> {
+//!     Ok(Json(vault.get().await?.unwrap_or_default()))
+//! }
+//!
+//! async fn add(vault: Vault, _: SameOrigin, line: String) -> Result<&'static str, VaultRejection> {
+//!     vault
+//!         .update(|notes: Option<Notes>| {
+//!             let mut notes = notes.unwrap_or_default();
+//!             notes.lines.push(line.clone());
+//!             notes
+//!         })
+//!         .await?;
+//!     Ok("added")
+//! }
+//! # use actix_web::{App, web};
+//! # let _ = App::new().route("/", web::get().to(notes)).route("/", web::post().to(add));
+//! ```
+//!
+//! The phone is asked for the key at the first use; until it is unlocked, `?` answers 423 with
+//! `Retry-After`. A conflict is 409, a service that is away 503, and nothing but a removed connection
+//! says "signed out". A read costs one round trip, and a request that does not touch its vault none.
+//! [`KeyLockrBuilder::filekey_at_sign_in`] asks for the key before the session begins instead, and
+//! [`KeyLockrBuilder::bindings`] signs nobody in whose record does not know your site.
+//!
+//! Keys are in memory alone. After a restart people are signed in still, and their vaults are 403
+//! until they sign in anew; of several processes, one serves all requests of a session.
 //!
 //! # Sessions and cookies
 //!
@@ -209,6 +249,6 @@ pub use keylockr_login;
 pub use keylockr_login::{
     AccountType, AccountUnavailable, Admit, Answer, AnswerBody, ConfigError, Family, KeyLockr,
     KeyLockrBuilder, KeyPolicy, Limits, NotAdmitted, Page, Principal, Proxy, Refusal, ReturnTo,
-    Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready, VaultConfig,
-    VaultError, Verdict,
+    Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready,
+    VaultConfig, VaultError, Verdict,
 };

@@ -10,6 +10,8 @@
 // These know no framework: one file each for both adapters.
 #[path = "../../keylockr-tower/tests/store/attempts.rs"]
 mod attempts;
+#[path = "../../examples/site/note.rs"]
+mod note;
 #[path = "../../keylockr-tower/tests/store/site.rs"]
 mod site;
 mod store;
@@ -21,12 +23,16 @@ use std::{
 
 use actix_session::{Session, SessionMiddleware};
 use actix_web::{
-    App, HttpResponse, HttpServer,
+    App, HttpRequest, HttpResponse, HttpServer,
     cookie::{Key, SameSite},
     http::header,
     web,
 };
-use keylockr_actix::{Account, KeyLockrMiddleware, RequireUser, SteadyStore, User, routes};
+use keylockr_actix::{
+    Account, KeyLockrMiddleware, RequireUser, SameOrigin, SteadyStore, User, Vault, VaultRejection,
+    keylockr_login::{self, BodyError, MAX_BODY},
+    routes,
+};
 use keylockr_emulator::conformance::{Adapter, REMEMBERED, Running, Setup};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +67,12 @@ impl Adapter for Actix {
                 .service(web::resource("/private").wrap(guard()).get(private))
                 .service(web::resource("/api/me").wrap(guard()).get(me))
                 .service(web::resource("/account").wrap(guard()).get(account))
+                .service(
+                    web::resource("/api/notes")
+                        .wrap(guard())
+                        .get(read_note)
+                        .put(write_note),
+                )
                 .route("/", web::get().to(home))
                 .route("/remember", web::get().to(remembered))
                 .route("/remember", web::put().to(remember))
@@ -105,6 +117,33 @@ async fn me(user: User) -> HttpResponse {
             "nickname": user.nickname(),
             "signed_in_at": user.signed_in_at().as_secs(),
         }))
+}
+
+async fn read_note(vault: Vault) -> Result<HttpResponse, VaultRejection> {
+    let note = note::read(&vault).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::ETAG, note.etag))
+        .content_type("application/json")
+        .body(note.json.to_vec()))
+}
+
+async fn write_note(
+    vault: Vault,
+    _: SameOrigin,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, VaultRejection> {
+    let headers = request.headers();
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let (kind, if_match) = (text(header::CONTENT_TYPE), text(header::IF_MATCH));
+    let body = match payload.to_bytes_limited(MAX_BODY).await {
+        Ok(body) => body.map_err(|_| BodyError::Broken),
+        Err(_) => Err(BodyError::TooLarge),
+    };
+    let etag = note::write(&vault, kind, if_match, body).await?;
+    let etag = (header::ETAG, etag);
+    Ok(HttpResponse::NoContent().insert_header(etag).finish())
 }
 
 async fn account(account: Account<String>) -> String {

@@ -273,7 +273,7 @@ macro_rules! __define_vault {
         #[non_exhaustive]
         pub enum VaultRejection {
             /// There is no user to ask for a vault.
-            User(crate::UserRejection),
+            User(UserRejection),
             /// The user's vault cannot be opened here, or did not do what it was asked.
             Vault($crate::VaultRefused),
         }
@@ -296,8 +296,8 @@ macro_rules! __define_vault {
             }
         }
 
-        impl From<crate::UserRejection> for VaultRejection {
-            fn from(rejection: crate::UserRejection) -> Self {
+        impl From<UserRejection> for VaultRejection {
+            fn from(rejection: UserRejection) -> Self {
                 Self::User(rejection)
             }
         }

@@ -71,10 +71,10 @@ impl Connection {
         Self {
             handover,
             opened,
-            safe_id: record.safe_id.clone(),
+            safe_id: record.safe_id().to_owned(),
             name: None,
             used: now,
-            sessions: HashMap::from([(record.handle.clone(), now)]),
+            sessions: HashMap::from([(record.handle().to_owned(), now)]),
         }
     }
 
@@ -100,21 +100,32 @@ pub(crate) enum Swept {
     Used,
     /// It goes on without its link, which nobody uses.
     Idle(LinkHandle),
-    /// Nobody is signed in by it any more.
-    Left(Connection),
+    /// Nobody is signed in by it any more; its link, if there was one.
+    Left(Option<LinkHandle>),
     /// It is not here.
     Gone,
 }
 
 impl Connections {
-    /// A request was made under this session. Says whether its connection is known to be good now.
-    pub(crate) fn seen(&self, record: &SessionRecord, now: Moment) -> bool {
+    /// A request was made under this session.
+    pub(crate) fn seen(&self, record: &SessionRecord, now: Moment) {
         let mut connections = self.lock();
-        let Some(connection) = connections.get_mut(&record.app_id) else {
-            return false;
+        let Some(connection) = connections.get_mut(record.app_id()) else {
+            return;
         };
-        connection.sessions.insert(record.handle.clone(), now);
-        let opened = connection.opened.as_ref();
+        match connection.sessions.get_mut(record.handle()) {
+            Some(seen) => *seen = now,
+            None => {
+                connection.sessions.insert(record.handle().to_owned(), now);
+            }
+        }
+    }
+
+    /// Whether a session's connection is known to be good now.
+    pub(crate) fn is_up(&self, record: &SessionRecord) -> bool {
+        let connections = self.lock();
+        let connection = connections.get(record.app_id());
+        let opened = connection.and_then(|connection| connection.opened.as_ref());
         opened.is_some_and(|opened| opened.link.status() == LinkStatus::Up)
     }
 
@@ -157,8 +168,8 @@ impl Connections {
         work: impl FnOnce(&mut Connection) -> T,
     ) -> Option<T> {
         let mut connections = self.lock();
-        let connection = connections.get_mut(&record.app_id)?;
-        (connection.safe_id == record.safe_id).then(|| work(connection))
+        let connection = connections.get_mut(record.app_id())?;
+        (connection.safe_id == record.safe_id()).then(|| work(connection))
     }
 
     pub(crate) fn has(&self, app_id: &str) -> bool {
@@ -218,7 +229,7 @@ impl Connections {
             .retain(|_, seen| now.since(*seen) < idle);
         if connection.sessions.is_empty() {
             let left = connections.remove(app_id);
-            return left.map_or(Swept::Gone, Swept::Left);
+            return Swept::Left(left.and_then(|mut left| left.close()));
         }
         if now.since(connection.used) < VAULT_IDLE {
             return Swept::Used;

@@ -14,6 +14,20 @@
 //! 3. The phone approves; the result is opened and checked here. The browser exchanges the attempt
 //!    for a session, once, under a new session id. Your [`Admit`] hook has its say before that.
 //!
+//! # Browsers that hold their own keys
+//!
+//! A page may make the keys, shake hands and wait for the phone itself; then the server never holds a
+//! key (K 7.8). It registers its public key with `POST challenge`, and shows with `POST verify` that
+//! the key is its own: connection, SafeID and public key are no secrets, and sign nobody in. Such
+//! sessions are [`SignInMethod::BrowserKeys`]; no connection of ours hears of a revocation, so they
+//! end by re-checks.
+//!
+//! # Back from the phone on the same device
+//!
+//! In the appdata family the link for this device leads back to the page with an id of the attempt's
+//! own (K 7.7). Whoever comes back is sent on to the clean address of their attempt; a result that
+//! came along is judged as one from KeyLockr is, and never begins anything.
+//!
 //! # What it promises
 //!
 //! - An approval becomes one session at most, and a confirmed cancel none.
@@ -28,6 +42,13 @@
 //! It is not phishing-resistant: who shows somebody else's browser a code of their own and is believed
 //! gets that person's approval. Short lives, the names on page and phone, and [`SignIn`]'s addresses
 //! make it harder. Ask for more, such as a passkey, before what must not go wrong.
+//!
+//! # Encrypted data
+//!
+//! [`KeyLockrBuilder::vault`] gives each signed-in person a [`Vault`], their own record that KeyLockr
+//! cannot read: [`KeyLockr::vault`]. Its key comes from the phone at first use, or during the sign-in,
+//! and is erased at sign-out, at revocation and when idle. It is in this process's memory and in no
+//! store, session, answer or log line.
 //!
 //! # Writing an adapter
 //!
@@ -92,6 +113,7 @@ mod start_error;
 mod starting;
 mod status;
 mod store;
+mod stored;
 mod streams;
 mod turns;
 mod user;

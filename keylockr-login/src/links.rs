@@ -49,11 +49,11 @@ impl Shared {
         };
         let connection = Connection::new(handover, opened, record, now);
         let most = self.limits.connections;
-        let (closed, is_new) = self.connections.insert(connection, &record.app_id, most);
+        let (closed, is_new) = self.connections.insert(connection, record.app_id(), most);
         self.close(closed);
         if is_new {
             let (shared, stop) = (Arc::downgrade(self), self.stop.clone());
-            let watch = watch_connection(shared, stop, record.app_id.clone());
+            let watch = watch_connection(shared, stop, record.app_id().to_owned());
             self.tasks.spawn(watch);
         }
     }
@@ -139,7 +139,7 @@ impl Shared {
     ) -> Result<Option<Nickname>, Refusal> {
         match self.ask(record, Request::Update { name }).await? {
             Reply::Updated { name } => {
-                self.connections.rename(&record.app_id, name.clone());
+                self.connections.rename(record.app_id(), name.clone());
                 Ok(name)
             }
             _ => Err(Refusal::CannotTell),
@@ -149,10 +149,10 @@ impl Shared {
     /// A session has ended. Where it was its connection's last, the filekey is erased, the link is
     /// closed and, if `delete`, the connection is deleted on the phone.
     pub(crate) fn leave_connection(self: &Arc<Self>, record: &SessionRecord, delete: bool) {
-        let left = self.connections.leave(&record.app_id, &record.handle);
+        let left = self.connections.leave(record.app_id(), record.handle());
         match left {
             Some(connection) => self.retire(connection, delete),
-            None if delete && !self.connections.has(&record.app_id) => tracing::warn!(
+            None if delete && !self.connections.has(record.app_id()) => tracing::warn!(
                 name: "keylockr.connection.not_here",
                 "a connection stays on the person's phone: its keys are in another process, or \
                  were lost when this one started"
@@ -236,7 +236,7 @@ async fn watch_connection(shared: Weak<Shared>, stop: CancellationToken, app_id:
         match shared.connections.sweep(&app_id, now, idle, kept) {
             Swept::Used => {}
             Swept::Idle(link) => shared.close(Some(link)),
-            Swept::Left(connection) => return shared.retire(connection, false),
+            Swept::Left(link) => return shared.close(link),
             Swept::Gone => return,
         }
     }

@@ -1,25 +1,15 @@
 //! All that is ever written into a session.
 
 use keylockr_proto::UnixTime;
-use serde::{Deserialize, Serialize};
 
-use crate::moment::Moment;
+use crate::{moment::Moment, principal::Principal, stored::Words};
 
-/// The format that this version writes.
-pub(crate) const RECORD_VERSION: u16 = 1;
-
-/// The signed-in session's record: a flat, versioned document.
+/// The signed-in session's record. In the session it is one line of text, with a version in front.
 ///
 /// It holds no secret.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone)]
 pub struct SessionRecord {
-    pub(crate) version: u16,
-    pub(crate) safe_id: String,
-    pub(crate) nickname: Option<String>,
-    pub(crate) app_id: String,
-    /// The public signing key that the connection was made with, base64: what `app_verify` asks for.
-    pub(crate) sign_pk: String,
-    pub(crate) handle: String,
+    pub(crate) words: Words,
     pub(crate) method: SignInMethod,
     pub(crate) signed_in_at: Moment,
     pub(crate) seen_at: Moment,
@@ -27,8 +17,7 @@ pub struct SessionRecord {
 }
 
 /// How somebody signed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignInMethod {
     /// By scanning a code; the server held the keys (K 7.1, topology B1).
@@ -39,28 +28,51 @@ pub enum SignInMethod {
 }
 
 impl SessionRecord {
+    /// The record of a session that begins at `now`; `None` for ids that no record can hold, which
+    /// no protocol lets through.
+    pub(crate) fn begin(
+        principal: &Principal,
+        handle: &str,
+        method: SignInMethod,
+        now: Moment,
+        checked_at: Moment,
+    ) -> Option<Self> {
+        Some(Self {
+            words: Words::of(principal, handle)?,
+            method,
+            signed_in_at: now,
+            seen_at: now,
+            checked_at,
+        })
+    }
+
     /// The person's SafeID.
     #[must_use]
     pub fn safe_id(&self) -> &str {
-        &self.safe_id
+        self.words.safe_id()
     }
 
     /// The person's nickname, for display.
     #[must_use]
     pub fn nickname(&self) -> Option<&str> {
-        self.nickname.as_deref()
+        self.words.nickname()
     }
 
     /// The KeyLockr connection that signed in.
     #[must_use]
     pub fn app_id(&self) -> &str {
-        &self.app_id
+        self.words.app_id()
+    }
+
+    /// The public signing key that the connection was made with, base64: what `app_verify` asks for.
+    pub(crate) fn sign_pk(&self) -> &str {
+        self.words.sign_pk()
     }
 
     /// A random name of this session that is not its id.
     #[must_use]
     pub fn handle(&self) -> &str {
-        &self.handle
+        self.words.handle()
     }
 
     /// How the person signed in.
@@ -88,12 +100,23 @@ impl SessionRecord {
     }
 }
 
+impl PartialEq for SessionRecord {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |record: &Self| {
+            let moments = (record.signed_in_at, record.seen_at, record.checked_at);
+            (record.method, moments)
+        };
+        self.words == other.words && parts(self) == parts(other)
+    }
+}
+
+impl Eq for SessionRecord {}
+
 /// The handle and the personal data stay out of logs.
 impl std::fmt::Debug for SessionRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SessionRecord")
-            .field("version", &self.version)
-            .field("safe_id", &self.safe_id)
+            .field("safe_id", &self.safe_id())
             .field("signed_in_at", &self.signed_in_at)
             .field("seen_at", &self.seen_at)
             .field("checked_at", &self.checked_at)
@@ -105,37 +128,18 @@ impl std::fmt::Debug for SessionRecord {
 pub(crate) mod tests {
     use super::*;
 
-    /// A session that began, and was seen and checked, at this moment.
-    pub(crate) fn record(at: Moment) -> SessionRecord {
-        SessionRecord {
-            version: RECORD_VERSION,
+    pub(crate) fn principal() -> Principal {
+        Principal {
             safe_id: "2001".to_owned(),
             nickname: Some("Alice".to_owned()),
             app_id: "1001".to_owned(),
             sign_pk: "c2lnbl9waw==".to_owned(),
-            handle: "5f1c".to_owned(),
-            method: SignInMethod::Code,
-            signed_in_at: at,
-            seen_at: at,
-            checked_at: at,
         }
     }
 
-    #[test]
-    fn the_stored_form_stays() {
-        let stored = serde_json::to_value(record(Moment::from_millis(5))).unwrap();
-        let expected = serde_json::json!({
-            "version": 1, "safe_id": "2001", "nickname": "Alice", "app_id": "1001",
-            "sign_pk": "c2lnbl9waw==", "handle": "5f1c", "method": "code",
-            "signed_in_at": 5, "seen_at": 5, "checked_at": 5,
-        });
-        assert_eq!(stored, expected);
-        let back: SessionRecord = serde_json::from_value(stored).unwrap();
-        assert_eq!(back, record(Moment::from_millis(5)));
-        let method = serde_json::to_value(SignInMethod::BrowserKeys).unwrap();
-        assert_eq!(method, "browser_keys");
-        let method = serde_json::to_value(SignInMethod::BrowserKeys).unwrap();
-        assert_eq!(method, "browser_keys");
+    /// A session that began, and was seen and checked, at this moment.
+    pub(crate) fn record(at: Moment) -> SessionRecord {
+        SessionRecord::begin(&principal(), "5f1c", SignInMethod::Code, at, at).unwrap()
     }
 
     #[test]

@@ -52,16 +52,18 @@ impl RevokedList {
         saved
     }
 
+    /// The same without waiting, where the store can say so and nothing waits to be stored.
+    pub(crate) fn known(&self, record: &SessionRecord) -> Option<Revocations> {
+        let found = self.store.known(Sought::of(record))?;
+        self.unsaved().is_empty().then_some(found)
+    }
+
     /// What concerns this session.
     pub(crate) async fn look_up(
         &self,
         record: &SessionRecord,
     ) -> Result<Revocations, StoreUnavailable> {
-        let sought = Sought {
-            session: &record.handle,
-            connection: &record.app_id,
-            person: &record.safe_id,
-        };
+        let sought = Sought::of(record);
         let mut found = self.gate.pass(self.store.look_up(sought)).await?;
         for (whom, at) in self.unsaved().iter() {
             let place = match whom {
@@ -142,7 +144,7 @@ mod tests {
         let list = RevokedList::new(store.clone(), Duration::from_secs(60));
         let session = record(at(1));
         store.read_only.store(true, Ordering::Relaxed);
-        let gone = Revoked::Connection(session.app_id.clone());
+        let gone = Revoked::Connection(session.app_id().to_owned());
         assert_eq!(list.revoke(gone, at(7)).await, Err(StoreUnavailable));
         let found = list.look_up(&session).await.unwrap();
         assert_eq!(found.connection, Some(at(7)), "in this process");

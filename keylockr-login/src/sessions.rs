@@ -1,6 +1,6 @@
 //! Sessions: who is signed in, for how long, and how that ends.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use keylockr_proto::{AppId, Revision, SafeId, SignPublic, VerifyRequest};
 
@@ -23,9 +23,39 @@ impl Shared {
         self: &Arc<Self>,
         session: &S,
     ) -> Result<Option<User>, Refusal> {
-        let Some(mut record) = self.read_session(session).await? else {
+        let Some(record) = self.read_session(session).await? else {
             return Ok(None);
         };
+        if self.stands(&record) {
+            return Ok(Some(User::new(record)));
+        }
+        // Boxed: nearly every request ends above, and pays for the size of what it awaits.
+        Box::pin(self.resolve_slowly(session, record)).await
+    }
+
+    /// Whether a session stands, as far as that can be told without waiting. Almost always it can:
+    /// nothing of it is revoked, its limits are far, and no check and no write are due.
+    fn stands(&self, record: &SessionRecord) -> bool {
+        let Some(revoked) = self.revoked.known(record) else {
+            return false;
+        };
+        let now = self.now();
+        let plain = Access::Granted {
+            touch: false,
+            freshness: Freshness::Fresh,
+        };
+        let stands = policy::admit(Some(record), now, &revoked, &self.session) == plain;
+        if stands {
+            self.connections.seen(record, now);
+        }
+        stands
+    }
+
+    async fn resolve_slowly<S: HttpSession>(
+        self: &Arc<Self>,
+        session: &S,
+        mut record: SessionRecord,
+    ) -> Result<Option<User>, Refusal> {
         let revoked = self
             .revoked
             .look_up(&record)
@@ -38,7 +68,8 @@ impl Shared {
                 Access::Expired => return Ok(self.end_session(session, &record, "over").await),
                 Access::Granted { touch, freshness } => (touch, freshness),
             };
-        let link_is_up = self.connections.seen(&record, now);
+        self.connections.seen(&record, now);
+        let link_is_up = self.connections.is_up(&record);
         if freshness != Freshness::Fresh {
             match self.check(&record, freshness, link_is_up, now).await {
                 Some((Verdict::Valid, at)) => {
@@ -46,7 +77,7 @@ impl Shared {
                     touch = true;
                 }
                 Some((Verdict::Invalid, _)) => {
-                    self.connection_is_gone(record.app_id.clone(), "not valid any more")
+                    self.connection_is_gone(record.app_id().to_owned(), "not valid any more")
                         .await;
                     return Ok(self.end_session(session, &record, "revoked").await);
                 }
@@ -76,8 +107,10 @@ impl Shared {
         &self,
         session: &S,
     ) -> Result<Option<SessionRecord>, Refusal> {
+        // Pinned here, or the gate's future would have room for it twice.
+        let read = pin!(session.read());
         self.session_gate
-            .pass(session.read())
+            .pass(read)
             .await
             .map_err(|_| Refusal::StoreUnavailable)
     }
@@ -100,7 +133,7 @@ impl Shared {
         let pressing = freshness == Freshness::Overdue;
         let mut check = self
             .checks
-            .join(&record.app_id, now, self.session.recheck, pressing);
+            .join(record.app_id(), now, self.session.recheck, pressing);
         if let Some(task) = check.task.take() {
             let shared = Arc::clone(self);
             self.tasks.spawn(async move {
@@ -120,9 +153,9 @@ impl Shared {
         let (family, revision) = (self.service.family(), Revision::One);
         Some(VerifyRequest {
             service: self.service.clone(),
-            app_id: AppId::parse(family, revision, &record.app_id).ok()?,
-            safe_id: SafeId::parse(family, revision, &record.safe_id).ok()?,
-            sign: SignPublic::from_base64(&record.sign_pk).ok()?,
+            app_id: AppId::parse(family, revision, record.app_id()).ok()?,
+            safe_id: SafeId::parse(family, revision, record.safe_id()).ok()?,
+            sign: SignPublic::from_base64(record.sign_pk()).ok()?,
         })
     }
 
@@ -133,7 +166,7 @@ impl Shared {
         record: &SessionRecord,
         why: &'static str,
     ) -> Option<User> {
-        tracing::info!(name: "keylockr.session.ended", safe_id = record.safe_id, why, "ended");
+        tracing::info!(name: "keylockr.session.ended", safe_id = record.safe_id(), why, "ended");
         self.leave_connection(record, false);
         if self.session_gate.pass(session.sign_out()).await.is_err() {
             tracing::warn!(
@@ -146,7 +179,7 @@ impl Shared {
 
     /// Ends a session for good: whoever still holds its id, or writes its record back, has nothing.
     pub(crate) async fn revoke_session(&self, record: &SessionRecord) {
-        let session = Revoked::Session(record.handle.clone());
+        let session = Revoked::Session(record.handle().to_owned());
         // What the store missed holds in this process; the session's own store knows better anyway.
         let _ = self.revoked.revoke(session, self.now()).await;
     }

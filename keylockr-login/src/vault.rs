@@ -29,9 +29,10 @@ pub(crate) struct VaultSite {
 impl KeyLockr {
     /// The encrypted record of a signed-in person: what only this program and their phone can read.
     ///
-    /// It asks nobody anything. The connection to KeyLockr is opened where it is not open, and kept
-    /// while the vault is used; sessions of one connection share the vault. Reads and writes ask
-    /// the phone for its filekey where that is not here, see [`Vault`].
+    /// It asks nobody anything, and has to be called within a tokio runtime. The connection to
+    /// KeyLockr is opened where it is not open, and kept while the vault is used; sessions of one
+    /// connection share the vault. Reads and writes ask the phone for its filekey where that is not
+    /// here, see [`Vault`].
     ///
     /// The filekey is erased when the connection's last session ends, when the person removes the
     /// connection, and after [`VaultConfig::with_idle`]. A vault that somebody still holds then is

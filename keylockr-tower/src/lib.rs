@@ -62,6 +62,7 @@
 //! | [`User`] (an extractor) | as `redirect_to` the configured mount | 503 |
 //! | `Option<User>` (an extractor) | `None` | 503: unknown is not absent |
 //! | [`Account<T>`](Account) (an extractor) | as `User`; 403 without an account | 503 |
+//! | [`Vault`] (an extractor) | as `User`; 403 where this sign-in does not open it | 503 |
 //! | [`resolve`] (a function) | `Ok(None)` | an error |
 //!
 //! [`RequireUser::when`] and [`RequireUser::when_account`] add conditions: 403 for no, 503 for
@@ -129,6 +130,46 @@
 //! # #[cfg(feature = "axum")]
 //! # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(profile));
 //! ```
+//!
+//! # Their encrypted data
+//!
+//! With [`KeyLockrBuilder::vault`] each signed-in person has a [`Vault`]: a record of some 60 kB that
+//! your program and their phone can read, and KeyLockr cannot.
+//!
+//! ```
+//! # #[cfg(feature = "axum")] {
+//! use axum::Json;
+//! use keylockr_tower::{SameOrigin, Vault, VaultRejection};
+//!
+//! #[derive(Default, serde::Serialize, serde::Deserialize)]
+//! struct Notes { lines: Vec<String> }
+//!
+//! async fn notes(vault: Vault) -> Result<Json<Notes>, VaultRejection> {
+//!     Ok(Json(vault.get().await?.unwrap_or_default()))
+//! }
+//!
+//! async fn add(vault: Vault, _: SameOrigin, line: String) -> Result<(), VaultRejection> {
+//!     vault
+//!         .update(|notes: Option<Notes>| {
+//!             let mut notes = notes.unwrap_or_default();
+//!             notes.lines.push(line.clone());
+//!             notes
+//!         })
+//!         .await?;
+//!     Ok(())
+//! }
+//! # let _: axum::Router = axum::Router::new().route("/notes", axum::routing::get(notes).post(add));
+//! # }
+//! ```
+//!
+//! The phone is asked for the key at the first use; until it is unlocked, `?` answers 423 with
+//! `Retry-After`. A conflict is 409, a service that is away 503, and nothing but a removed connection
+//! says "signed out". A read costs one round trip, and a request that does not touch its vault none.
+//! [`KeyLockrBuilder::filekey_at_sign_in`] asks for the key before the session begins instead, and
+//! [`KeyLockrBuilder::bindings`] signs nobody in whose record does not know your site.
+//!
+//! Keys are in memory alone. After a restart people are signed in still, and their vaults are 403
+//! until they sign in anew; of several processes, one serves all requests of a session.
 //!
 //! # Sessions and cookies
 //!
@@ -229,8 +270,8 @@ pub use keylockr_login;
 pub use keylockr_login::{
     AccountType, AccountUnavailable, Admit, Answer, AnswerBody, ConfigError, Family, KeyLockr,
     KeyLockrBuilder, KeyPolicy, Limits, NotAdmitted, Page, Principal, Proxy, Refusal, ReturnTo,
-    Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready, VaultConfig,
-    VaultError, Verdict,
+    Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready,
+    VaultConfig, VaultError, Verdict,
 };
 
 /// The snippet on the repository's front page compiles, or this test fails.

@@ -9,6 +9,9 @@
 
 #[path = "store/attempts.rs"]
 mod attempts;
+// The example's own, which knows no framework.
+#[path = "../../examples/site/note.rs"]
+mod note;
 #[path = "store/site.rs"]
 mod site;
 mod store;
@@ -20,12 +23,17 @@ use std::{
 
 use axum::{
     Json, Router,
-    http::{StatusCode, header},
+    body::Body,
+    http::{HeaderMap, StatusCode, header},
     response::IntoResponse,
     routing::get,
 };
 use keylockr_emulator::conformance::{Adapter, REMEMBERED, Running, Setup};
-use keylockr_tower::{Account, KeyLockrLayer, RequireUser, User, routes};
+use keylockr_tower::{
+    Account, KeyLockrLayer, RequireUser, SameOrigin, User, Vault, VaultRejection,
+    keylockr_login::{self, BodyError, MAX_BODY},
+    routes,
+};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +63,7 @@ impl Adapter for Axum {
             .route("/private", get(private))
             .route("/api/me", get(me))
             .route("/account", get(account))
+            .route("/api/notes", get(read_note).put(write_note))
             .route_layer(RequireUser::redirect_to("/login"))
             .route("/", get(home))
             .route("/remember", get(remembered).put(remember))
@@ -97,6 +106,30 @@ async fn me(user: User) -> impl IntoResponse {
             "signed_in_at": user.signed_in_at().as_secs(),
         })),
     )
+}
+
+async fn read_note(vault: Vault) -> Result<impl IntoResponse, VaultRejection> {
+    let note = note::read(&vault).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+        (header::ETAG, note.etag),
+    ];
+    Ok((headers, note.json.to_vec()))
+}
+
+async fn write_note(
+    vault: Vault,
+    _: SameOrigin,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<impl IntoResponse, VaultRejection> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let (kind, if_match) = (text(header::CONTENT_TYPE), text(header::IF_MATCH));
+    let body = axum::body::to_bytes(body, MAX_BODY).await;
+    let body = body.map_err(|_| BodyError::TooLarge);
+    let etag = note::write(&vault, kind, if_match, body).await?;
+    Ok((StatusCode::NO_CONTENT, [(header::ETAG, etag)]))
 }
 
 async fn account(Account(account): Account<String>) -> String {

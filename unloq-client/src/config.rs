@@ -12,8 +12,6 @@ use crate::credentials::{ApiKey, ApiSecret, Credentials};
 use crate::key::KeyMode;
 use crate::transport::{Transport, TransportError};
 
-/// Time to connect (U 4.1).
-pub(crate) const CONNECT: Duration = Duration::from_secs(3);
 /// Calls that wait for nobody.
 const PLAIN: Duration = Duration::from_secs(10);
 /// Calls that wait for the user.

@@ -149,6 +149,3 @@ fn number(raw: &RawValue) -> Option<u16> {
     let number = serde_json::from_str::<u16>(raw.get()).ok();
     number.or_else(|| text(raw)?.parse().ok())
 }
-
-#[cfg(test)]
-mod tests {}

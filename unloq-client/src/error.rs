@@ -135,9 +135,6 @@ pub enum InvalidRequest {
     /// `generate_token` off with a mailed link, which can only end in a token.
     #[error("a mailed link always ends in a token")]
     NeedsToken,
-    /// A session that would end at once.
-    #[error("the duration of the session is zero")]
-    Duration,
     /// A name that is empty or longer than 200 characters.
     #[error("the name is not 1 to 200 characters long")]
     Name,

@@ -31,26 +31,22 @@
 //! App::new().route("/unloq/logout", hook(logout));
 //! ```
 
-use std::convert::Infallible;
+mod message;
+
+use std::{convert::Infallible, time::Duration};
 
 use actix_web::{
-    FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder, ResponseError, Route,
-    dev::Payload,
-    http::{StatusCode, uri::Authority},
-    web::{self, Data},
+    FromRequest, Handler, HttpMessage, HttpRequest, Responder, ResponseError, Route, dev::Payload,
+    http::StatusCode, web,
 };
 use futures_core::future::LocalBoxFuture;
 
+use self::message::{hooks, receive, response};
 use crate::{
-    answer::Answer,
-    deliver::{self, handle},
+    deliver::{BUDGET, handle},
     event::Event,
-    head::Head,
-    hook::Hook,
-    hooks::Hooks,
-    rejection::{Reason, SignedRejection},
-    signed::{EndsInSigned, Signed, without_hook},
-    verified::Verified,
+    rejection::SignedRejection,
+    signed::{Carried, EndsInSigned, Signed, without_hook},
 };
 
 /// A route for one web hook, in place of `web::post().to(handler)`: verifies before any extractor
@@ -60,6 +56,16 @@ use crate::{
 /// `await`, and so it is when the connection breaks: the delivery counts as failed then, and may
 /// come again. Work that must go on belongs in a task of its own, or in a table.
 pub fn hook<H, T>(handler: H) -> Route
+where
+    H: Handler<T>,
+    T: EndsInSigned + FromRequest + 'static,
+    H::Output: Responder + 'static,
+{
+    hook_within(BUDGET, handler)
+}
+
+/// As [`hook`], with another budget. UNLOQ waits 3 seconds, the way to and from you included.
+pub fn hook_within<H, T>(budget: Duration, handler: H) -> Route
 where
     H: Handler<T>,
     T: EndsInSigned + FromRequest + 'static,
@@ -77,8 +83,8 @@ where
                 Ok(received) => received,
                 Err(rejection) => return rejection.error_response(),
             };
-            let answer = handle(hooks, verified, async |verified| {
-                request.extensions_mut().insert(verified);
+            let answer = handle(hooks, budget, verified, async |verified| {
+                request.extensions_mut().insert(Carried::new(verified));
                 Ok::<_, Infallible>(run(&handler, &request).await.as_u16())
             });
             match answer.await {
@@ -94,10 +100,10 @@ impl<E: Event> FromRequest for Signed<E> {
     type Future = LocalBoxFuture<'static, Result<Self, SignedRejection>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let verified = request.extensions_mut().remove::<Verified<E>>();
+        let carried = request.extensions_mut().remove::<Carried<E>>();
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            if let Some(verified) = verified {
+            if let Some(verified) = carried.and_then(|carried| carried.take()) {
                 return Ok(Self(verified));
             }
             without_hook();
@@ -105,42 +111,6 @@ impl<E: Event> FromRequest for Signed<E> {
             receive(hooks, &request, payload).await.map(Self)
         })
     }
-}
-
-impl ResponseError for SignedRejection {
-    fn status_code(&self) -> StatusCode {
-        status(self.answer())
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let mut response = response(self.answer());
-        // For middleware outside.
-        response.extensions_mut().insert(*self);
-        response
-    }
-}
-
-/// Found as themselves or as [`Data`].
-fn hooks(request: &HttpRequest, hook: Hook) -> Result<&Hooks, SignedRejection> {
-    request
-        .app_data::<Hooks>()
-        .or_else(|| request.app_data::<Data<Hooks>>().map(|hooks| &***hooks))
-        .ok_or(SignedRejection::new(hook, Reason::HooksMissing))
-        .inspect_err(|missing| tracing::error!(%hook, "{missing}"))
-}
-
-async fn receive<E: Event>(
-    hooks: &Hooks,
-    request: &HttpRequest,
-    body: Payload,
-) -> Result<Verified<E>, SignedRejection> {
-    let uri = request.uri();
-    let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    let headers = request.headers().iter();
-    let head = Head::new(request.method().as_str(), target)
-        .with_authority(uri.authority().map(Authority::as_str))
-        .with_headers(headers.map(|(name, value)| (name.as_str(), value.as_bytes())));
-    deliver::receive(hooks, &head, body).await
 }
 
 /// The status of what a handler gives.
@@ -154,16 +124,4 @@ where
         Ok(arguments) => handler.call(arguments).await.respond_to(request).status(),
         Err(error) => error.into().error_response().status(),
     }
-}
-
-fn response(answer: Answer) -> HttpResponse {
-    let mut response = HttpResponse::build(status(answer));
-    for header in answer.headers() {
-        response.insert_header(header);
-    }
-    response.body(answer.body())
-}
-
-fn status(answer: Answer) -> StatusCode {
-    StatusCode::from_u16(answer.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -1,20 +1,18 @@
 //! From a head to an event: what has been checked so far is a type.
 
-use std::{borrow::Cow, fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData};
 
 use subtle::{Choice, ConditionallySelectable};
 
 use crate::{
-    canonical,
+    canonical::Text,
     error::{VerifyError, VerifyErrorKind},
     event::Event,
     fields::Fields,
     hook::Hook,
-    link,
-    mac::{self, Keyed},
+    link, mac,
     media::Format,
     params::Params,
-    secret::Secret,
     settings::{Configured, Settings},
     signature::Signature,
     time::UnixTime,
@@ -36,8 +34,7 @@ pub struct Admitted<'a, E> {
 /// it says: [`read`](Self::read) holds it against the schema of its event.
 pub struct Authentic<'a, E> {
     settings: &'a Settings,
-    /// What stands for the path in the signed text.
-    text: Cow<'a, str>,
+    text: Text,
     params: Params<'a>,
     /// What the link hook's body holds, which nobody signed.
     unsigned: Option<Params<'a>>,
@@ -83,7 +80,9 @@ impl<'a, E: Event> Admitted<'a, E> {
     ///
     /// The first check that fails.
     pub fn verify(&self, body: &[u8], now: UnixTime) -> Result<Verified<E>, VerifyError> {
-        self.authenticate(body, now)?.read()
+        let authentic = self.authenticate(body, now)?;
+        let (event, facts) = authentic.event()?;
+        Ok(Verified::new(event, authentic.text, facts))
     }
 
     /// The first half of [`verify`](Self::verify): parameters and signature, but not what they say.
@@ -100,32 +99,44 @@ impl<'a, E: Event> Admitted<'a, E> {
         'a: 'b,
     {
         let body = self.settings.read(self.format, body)?;
-        let texts = self.hook.path.texts_of(self.target)?;
+        let paths = self.hook.path.texts_of(self.target)?;
         let mut verdict = Verdict::none();
-        if E::HOOK != Hook::Link {
-            for (index, text) in (0..).zip(texts.iter()) {
-                verdict.consider(index, self.compare(text, Some(&body), now));
+        if E::HOOK == Hook::Link {
+            let mut candidates = Vec::new();
+            for (index, path) in (0..).zip(paths.iter()) {
+                let params = link::query_params(path, self.target)?;
+                let path = link::path_text(self.settings.link_text, path, self.target);
+                let signed = self.settings.signs_params(E::HOOK).then_some(&params);
+                let text = Text::new(&path, signed);
+                verdict.consider(index, self.compare(&text, now));
+                candidates.push((text, params));
             }
             verdict.check()?;
-            let text = texts.into_text(verdict.path.into());
-            return Ok(self.authentic(text, body, None, &verdict));
+            let (text, params) = candidates.swap_remove(verdict.path.into());
+            return Ok(self.authentic(text, params, Some(body), &verdict));
         }
-        let mut candidates = Vec::new();
-        for (index, path) in (0..).zip(texts.iter()) {
-            let params = link::query_params(path, self.target)?;
-            let text = link::path_text(self.settings.link_text, path, self.target).into_owned();
-            let signed = self.settings.signs_params(E::HOOK).then_some(&params);
-            verdict.consider(index, self.compare(&text, signed, now));
-            candidates.push((text, params));
+        // One text at a time: several would be several copies of the body.
+        let mut last = None;
+        for (index, path) in (0..).zip(paths.iter()) {
+            drop(last.take());
+            let text = Text::new(path, Some(&body));
+            verdict.consider(index, self.compare(&text, now));
+            last = Some((index, text));
         }
         verdict.check()?;
-        let (text, params) = candidates.swap_remove(verdict.path.into());
-        Ok(self.authentic(text.into(), params, Some(body), &verdict))
+        let text = match last {
+            Some((index, text)) if index == verdict.path => text,
+            _ => {
+                let path = paths.iter().nth(verdict.path.into());
+                Text::new(path.unwrap_or_default(), Some(&body))
+            }
+        };
+        Ok(self.authentic(text, body, None, &verdict))
     }
 
     fn authentic<'b>(
         &self,
-        text: Cow<'b, str>,
+        text: Text,
         params: Params<'b>,
         unsigned: Option<Params<'b>>,
         verdict: &Verdict,
@@ -144,31 +155,17 @@ impl<'a, E: Event> Admitted<'a, E> {
         }
     }
 
-    /// Whether the signature is one of this text and these parameters, and by which secret. Every
+    /// Whether the signature is one of this text, and by which secret. Every
     /// secret is tried, an expired one too: it takes the same time as a wrong one.
-    fn compare(&self, text: &str, params: Option<&Params<'_>>, now: UnixTime) -> (Choice, u8) {
-        let secrets = &self.hook.secrets;
+    fn compare(&self, text: &Text, now: UnixTime) -> (Choice, u8) {
         let mut matched = Choice::from(0);
         let mut index = 0;
-        let mut consider = |at: u8, secret: &Secret, tag: Signature| {
+        for (at, secret) in (0..).zip(self.hook.secrets.iter()) {
             let live = Choice::from(u8::from(secret.is_live(now)));
+            let tag = secret.keyed().tag(text.as_bytes());
             let matches = mac::equal(&tag, &self.signature) & live;
             index.conditional_assign(&at, matches & !matched);
             matched |= matches;
-        };
-        if let [secret] = secrets.as_slice() {
-            let mut mac = secret.keyed().clone();
-            canonical::write(text, params, &mut mac);
-            consider(0, secret, mac.finish());
-        } else {
-            let mut macs: Vec<Keyed> = secrets
-                .iter()
-                .map(|secret| secret.keyed().clone())
-                .collect();
-            canonical::write(text, params, macs.as_mut_slice());
-            for ((at, secret), mac) in (0..).zip(secrets.iter()).zip(macs) {
-                consider(at, secret, mac.finish());
-            }
         }
         (matched, index)
     }
@@ -191,10 +188,14 @@ impl<E: Event> Authentic<'_, E> {
     ///
     /// [`VerifyErrorKind::Schema`], with the name of the field.
     pub fn read(&self) -> Result<Verified<E>, VerifyError> {
+        let (event, facts) = self.event()?;
+        Ok(Verified::new(event, self.text.clone(), facts))
+    }
+
+    fn event(&self) -> Result<(E, Facts), VerifyError> {
         let schema = &self.settings.schema;
         let mut fields = Fields::new(&self.params, self.unsigned.as_ref(), schema);
         let event = E::read(&mut fields).map_err(VerifyErrorKind::Schema)?;
-        let signed = self.settings.signs_params(E::HOOK).then_some(&self.params);
         let facts = Facts {
             secret_index: self.secret_index,
             path_index: self.path_index,
@@ -202,8 +203,7 @@ impl<E: Event> Authentic<'_, E> {
             policy: self.settings.activation,
             standing: Standing::NotAsked,
         };
-        let text = canonical::text(&self.text, signed);
-        Ok(Verified::new(event, text, facts))
+        Ok((event, facts))
     }
 }
 

@@ -112,7 +112,7 @@ mod tests {
             assert_eq!(answer.status(), expected, "{status}");
             assert_eq!(
                 answer.body(),
-                match answer.is_accepted(hook) {
+                match answer.is_accepted() {
                     true => r#"{"status":true}"#,
                     false => r#"{"status":false}"#,
                 }

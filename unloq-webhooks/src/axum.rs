@@ -35,16 +35,15 @@
 //! # }
 //! ```
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use crate::{
-    deliver::handle,
+    deliver::{BUDGET, handle},
     event::Event,
     hooks::Hooks,
     message,
     rejection::SignedRejection,
-    signed::{EndsInSigned, Signed, without_hook},
-    verified::Verified,
+    signed::{Carried, EndsInSigned, Signed, without_hook},
 };
 use ::axum::{
     body::Body,
@@ -67,6 +66,17 @@ where
     Hooks: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
+    hook_within(BUDGET, handler)
+}
+
+/// As [`hook`], with another budget. UNLOQ waits 3 seconds, the way to and from you included.
+pub fn hook_within<H, T, S>(budget: Duration, handler: H) -> MethodRouter<S>
+where
+    H: Handler<T, S>,
+    T: EndsInSigned + 'static,
+    Hooks: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
     any(
         async move |State(state): State<S>, request: Request| -> Response {
             let hooks = Hooks::from_ref(&state);
@@ -75,8 +85,8 @@ where
                 Ok(verified) => verified,
                 Err(rejection) => return message::refusal(rejection),
             };
-            let answer = handle(&hooks, verified, |verified| {
-                parts.extensions.insert(verified);
+            let answer = handle(&hooks, budget, verified, |verified| {
+                parts.extensions.insert(Carried::new(verified));
                 let request = Request::from_parts(parts, Body::empty());
                 let response = handler.call(request, state);
                 async move { Ok::<_, Infallible>(response.await.status().as_u16()) }
@@ -91,7 +101,7 @@ where
 
 impl<E, S> FromRequest<S> for Signed<E>
 where
-    E: Event + Clone,
+    E: Event,
     Hooks: FromRef<S>,
     S: Send + Sync,
 {
@@ -99,7 +109,11 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, SignedRejection> {
         let (mut parts, body) = request.into_parts();
-        if let Some(verified) = parts.extensions.remove::<Verified<E>>() {
+        if let Some(verified) = parts
+            .extensions
+            .remove::<Carried<E>>()
+            .and_then(|carried| carried.take())
+        {
             return Ok(Self(verified));
         }
         without_hook();

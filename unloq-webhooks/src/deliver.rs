@@ -21,7 +21,7 @@ use crate::{
 /// What a body gets to arrive.
 const READ_TIME: Duration = Duration::from_secs(3);
 /// What is left of UNLOQ's patience (3 s) for handling, with some to spare for the network.
-const BUDGET: Duration = Duration::from_secs(2);
+pub(crate) const BUDGET: Duration = Duration::from_secs(2);
 
 /// Checks the head, reads the body, verifies both. What the head gives away is refused without
 /// waiting for a body.
@@ -82,6 +82,7 @@ where
 /// The handler's own.
 pub(crate) async fn handle<E, F, X>(
     hooks: &Hooks,
+    budget: Duration,
     verified: Verified<E>,
     run: impl FnOnce(Verified<E>) -> F,
 ) -> Result<Answer, X>
@@ -90,10 +91,10 @@ where
     F: Future<Output = Result<u16, X>>,
 {
     let hook = E::HOOK;
-    timeout(BUDGET, turn(hooks, verified, run))
+    timeout(budget, turn(hooks, verified, run))
         .await
         .unwrap_or_else(|_| {
-            tracing::error!(%hook, budget = ?BUDGET, "the handler of a web hook took too long, and was stopped");
+            tracing::error!(%hook, ?budget, "the handler of a web hook took too long, and was stopped");
             Ok(Answer::unavailable(hook))
         })
 }

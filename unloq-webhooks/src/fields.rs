@@ -156,7 +156,9 @@ impl<'a> Fields<'a> {
 
 fn has_control(text: &str) -> bool {
     if text.is_ascii() {
-        text.bytes().any(|byte| byte.is_ascii_control())
+        // To the end whatever is found: so it is done many bytes at a time.
+        text.bytes()
+            .fold(false, |seen, byte| seen | byte.is_ascii_control())
     } else {
         text.chars().any(char::is_control)
     }
@@ -164,10 +166,11 @@ fn has_control(text: &str) -> bool {
 
 /// Whether a text holds the name that follows it in the signed text (section 2.4).
 fn holds_id_name(text: &str) -> bool {
-    const NAME: &[u8] = b"unloq_id";
-    text.as_bytes()
-        .windows(NAME.len())
-        .any(|window| window == NAME)
+    const NAME: [u8; 8] = *b"unloq_id";
+    // Few handles have an underscore, and that is quickly seen.
+    let underscore = text.bytes().fold(false, |seen, byte| seen | (byte == b'_'));
+    let mut windows = text.as_bytes().windows(NAME.len());
+    underscore && windows.any(|window| window.first_chunk() == Some(&NAME))
 }
 
 fn is_email(text: &str) -> bool {

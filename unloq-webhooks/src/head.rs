@@ -96,7 +96,8 @@ impl<'a> Head<'a> {
             17 => (b"x-unloq-signature", &mut self.signature),
             _ => return None,
         };
-        name.eq_ignore_ascii_case(expected).then_some(field)
+        // Frameworks and HTTP/2 have names in lower case already.
+        (name == expected || name.eq_ignore_ascii_case(expected)).then_some(field)
     }
 }
 

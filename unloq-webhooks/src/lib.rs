@@ -133,20 +133,27 @@ pub mod actix;
 pub mod actix_session;
 #[cfg(feature = "axum")]
 pub mod axum;
-#[cfg(any(feature = "axum", feature = "tower", feature = "actix", feature = "sessions"))]
+#[cfg(any(
+    feature = "axum",
+    feature = "tower",
+    feature = "actix",
+    feature = "sessions"
+))]
 mod clock;
 #[cfg(any(feature = "axum", feature = "tower", feature = "actix"))]
 mod deliver;
+#[cfg(any(feature = "tower", feature = "tower-sessions"))]
+mod future;
 #[cfg(any(feature = "axum", feature = "tower"))]
 mod message;
 #[cfg(any(feature = "axum", feature = "tower", feature = "actix"))]
 mod read;
 #[cfg(any(feature = "axum", feature = "tower", feature = "actix"))]
 mod rejection;
-#[cfg(any(feature = "axum", feature = "actix"))]
-mod signed;
 #[cfg(feature = "sessions")]
 pub mod sessions;
+#[cfg(any(feature = "axum", feature = "actix"))]
+mod signed;
 #[cfg(feature = "tower")]
 pub mod tower;
 #[cfg(feature = "tower-sessions")]
@@ -164,12 +171,16 @@ pub use event::{Activate, Deactivate, Event, Link, Logout, Other, Unlink};
 pub use explain::{
     Explanation, Finding, ParameterChange, PathChange, SecretChange, SignatureFault, explain,
 };
+#[cfg(any(feature = "tower", feature = "tower-sessions"))]
+pub use future::ResponseFuture;
 pub use head::Head;
 pub use hook::Hook;
 pub use hooks::Hooks;
 pub use id::UnloqId;
 pub use link::{LinkVerdict, verify_link};
 pub use path::HookPath;
+#[cfg(any(feature = "axum", feature = "tower", feature = "actix"))]
+pub use rejection::{Reason, SignedRejection};
 pub use replay::{
     Arrival, Begun, Claim, Digest, Fence, MemoryReplay, ReplayPolicy, ReplayStore, StoreFuture,
     StoreUnavailable, Turn,
@@ -177,9 +188,12 @@ pub use replay::{
 pub use secret::{Secret, SecretSet, SecretWarning};
 pub use settings::LinkText;
 pub use sign::{sign, string_to_sign};
-pub use time::UnixTime;
-pub use verified::{Verified, Warning};
-#[cfg(any(feature = "axum", feature = "tower", feature = "actix"))]
-pub use rejection::{Reason, SignedRejection};
 #[cfg(any(feature = "axum", feature = "actix"))]
 pub use signed::{EndsInSigned, Signed};
+pub use time::UnixTime;
+pub use verified::{Verified, Warning};
+
+/// The manual's snippets compile, or this test fails.
+#[cfg(all(doctest, feature = "axum", feature = "tower", feature = "actix"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -20,6 +20,14 @@ impl Keyed {
         }
     }
 
+    /// The tag of one message, from a copy of this state.
+    #[inline]
+    pub(crate) fn tag(&self, message: &[u8]) -> [u8; 32] {
+        let mut keyed = self.clone();
+        keyed.update(message);
+        keyed.finish()
+    }
+
     #[inline]
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);

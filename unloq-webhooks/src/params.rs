@@ -62,7 +62,7 @@ impl<'b> Params<'b> {
         let texts = &self.texts;
         let pairs = self.pairs.as_mut_slice();
         for pair in pairs.iter_mut() {
-            pair.prefix = order::prefix(texts.get(pair.name));
+            pair.prefix = order::prefix(texts.bytes(pair.name));
         }
         pairs.sort_unstable_by(|a, b| {
             a.prefix
@@ -71,12 +71,13 @@ impl<'b> Params<'b> {
         });
         let mut last: Option<&Pair> = None;
         for pair in pairs.iter() {
-            let name = texts.get(pair.name);
-            if last.is_some_and(|last| last.prefix == pair.prefix && texts.get(last.name) == name) {
+            let name = texts.bytes(pair.name);
+            if last.is_some_and(|last| last.prefix == pair.prefix && texts.bytes(last.name) == name)
+            {
                 return Err(VerifyErrorKind::DuplicateKey);
             }
             // UNLOQ's own code calls the member of this name, and fails.
-            if name == "hasOwnProperty" {
+            if name == b"hasOwnProperty" {
                 return Err(VerifyErrorKind::Unrepresentable);
             }
             last = Some(pair);
@@ -105,7 +106,25 @@ impl<'b> Params<'b> {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<(Kind, &str)> {
-        self.iter()
-            .find_map(|(other, kind, text)| (other == name).then_some((kind, text)))
+        let prefix = order::prefix(name.as_bytes());
+        self.pairs
+            .as_slice()
+            .iter()
+            .find(|pair| pair.prefix == prefix && self.texts.bytes(pair.name) == name.as_bytes())
+            .map(|pair| (pair.kind, self.texts.get(pair.value)))
+    }
+
+    /// How long all names and values are together.
+    pub(crate) fn text_len(&self) -> usize {
+        let pairs = self.pairs.as_slice().iter();
+        pairs.map(|pair| pair.name.len() + pair.value.len()).sum()
+    }
+
+    /// Appends all names and values in order.
+    pub(crate) fn append_to(&self, text: &mut Vec<u8>) {
+        for pair in self.pairs.as_slice() {
+            text.extend_from_slice(self.texts.bytes(pair.name));
+            text.extend_from_slice(self.texts.bytes(pair.value));
+        }
     }
 }

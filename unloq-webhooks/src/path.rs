@@ -157,15 +157,6 @@ impl<'a> Texts<'a> {
         };
         configured.iter().map(String::as_str).chain(requested)
     }
-
-    pub(crate) fn into_text(self, index: usize) -> Cow<'a, str> {
-        match self {
-            Self::Configured(texts) => {
-                Cow::Borrowed(texts.get(index).map(String::as_str).unwrap_or_default())
-            }
-            Self::Requested(text) => text,
-        }
-    }
 }
 
 /// Rules 1 and 2 of section 1.2: what a URL or path signs as.

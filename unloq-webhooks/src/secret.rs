@@ -144,10 +144,6 @@ impl SecretSet {
     pub fn len(&self) -> usize {
         self.secrets.len()
     }
-
-    pub(crate) fn as_slice(&self) -> &[Secret] {
-        &self.secrets
-    }
 }
 
 impl From<Secret> for SecretSet {

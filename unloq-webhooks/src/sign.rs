@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
-    canonical,
+    canonical::Text,
     error::{VerifyError, VerifyErrorKind},
     media::Format,
     params::Params,
@@ -23,9 +23,8 @@ pub fn sign(
     content_type: &str,
     body: &[u8],
 ) -> Result<String, VerifyError> {
-    let mut mac = secret.keyed().clone();
-    canonical::write(&reduce(path), Some(&read(content_type, body)?), &mut mac);
-    Ok(STANDARD.encode(mac.finish()))
+    let text = Text::new(&reduce(path), Some(&read(content_type, body)?));
+    Ok(STANDARD.encode(secret.keyed().tag(text.as_bytes())))
 }
 
 /// The text that a signature is over, for debugging.
@@ -37,8 +36,8 @@ pub fn sign(
 ///
 /// As verifying the body would fail.
 pub fn string_to_sign(path: &str, content_type: &str, body: &[u8]) -> Result<String, VerifyError> {
-    let text = canonical::text(&reduce(path), Some(&read(content_type, body)?));
-    String::from_utf8(text).map_err(|_| VerifyErrorKind::MalformedBody.into())
+    let text = Text::new(&reduce(path), Some(&read(content_type, body)?));
+    String::from_utf8(text.as_bytes().to_vec()).map_err(|_| VerifyErrorKind::MalformedBody.into())
 }
 
 fn read<'b>(content_type: &str, body: &'b [u8]) -> Result<Params<'b>, VerifyErrorKind> {

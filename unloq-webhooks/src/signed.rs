@@ -1,6 +1,9 @@
 //! The extractor of both frameworks.
 
-use std::{ops::Deref, sync::Once};
+use std::{
+    ops::Deref,
+    sync::{Arc, Mutex, Once, PoisonError},
+};
 
 use crate::{event::Event, verified::Verified};
 
@@ -32,7 +35,29 @@ impl<E> Deref for Signed<E> {
 )]
 pub trait EndsInSigned {
     /// The event.
-    type Event: Event + Clone;
+    type Event: Event;
+}
+
+/// A verified event on its way from `hook` to the extractor, through a request's extensions: those
+/// of axum want a clone of everything, and of this there is one.
+pub(crate) struct Carried<E>(Arc<Mutex<Option<Verified<E>>>>);
+
+impl<E> Carried<E> {
+    pub(crate) fn new(verified: Verified<E>) -> Self {
+        Self(Arc::new(Mutex::new(Some(verified))))
+    }
+
+    /// The event, for whoever asks first.
+    pub(crate) fn take(&self) -> Option<Verified<E>> {
+        let mut carried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        carried.take()
+    }
+}
+
+impl<E> Clone for Carried<E> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
 }
 
 /// Says once that a handler is on its own.
@@ -48,7 +73,7 @@ pub(crate) fn without_hook() {
 
 macro_rules! ends_in_signed {
     ($($argument:ident)*) => {
-        impl<$($argument,)* E: Event + Clone> EndsInSigned for ($($argument,)* Signed<E>,) {
+        impl<$($argument,)* E: Event> EndsInSigned for ($($argument,)* Signed<E>,) {
             type Event = E;
         }
     };

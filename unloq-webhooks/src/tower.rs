@@ -2,11 +2,10 @@
 
 use std::{
     fmt,
-    future::Future,
     marker::PhantomData,
     mem,
-    pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -15,7 +14,13 @@ use http_body_util::{Empty, Full};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{deliver::handle, event::Event, hooks::Hooks, message};
+use crate::{
+    deliver::{BUDGET, handle},
+    event::Event,
+    future::ResponseFuture,
+    hooks::Hooks,
+    message,
+};
 
 /// A layer for the service that handles one web hook: verifies, handles a delivery once, answers as
 /// UNLOQ wants to be answered.
@@ -26,6 +31,7 @@ use crate::{deliver::handle, event::Event, hooks::Hooks, message};
 /// come again. An error of the service stays one.
 pub struct VerifyLayer<E> {
     hooks: Hooks,
+    budget: Duration,
     event: PhantomData<fn() -> E>,
 }
 
@@ -34,8 +40,16 @@ impl<E: Event> VerifyLayer<E> {
     pub fn new(hooks: Hooks) -> Self {
         Self {
             hooks,
+            budget: BUDGET,
             event: PhantomData,
         }
+    }
+
+    /// Sets another budget than 2 seconds. UNLOQ waits 3, the way to and from you included.
+    #[must_use]
+    pub fn within(mut self, budget: Duration) -> Self {
+        self.budget = budget;
+        self
     }
 }
 
@@ -67,43 +81,30 @@ where
 {
     type Response = Response<Full<Bytes>>;
     type Error = S::Error;
-    type Future = VerifyFuture<S::Error>;
+    type Future = ResponseFuture<Self::Response, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
-        let hooks = self.layer.hooks.clone();
+        let (hooks, budget) = (self.layer.hooks.clone(), self.layer.budget);
         // The one that is ready goes, the copy stays.
         let next = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, next);
-        VerifyFuture(Box::pin(async move {
+        ResponseFuture::new(async move {
             let (mut parts, body) = request.into_parts();
             let verified = match message::receive::<E, _>(&hooks, &parts, body).await {
                 Ok(verified) => verified,
                 Err(rejection) => return Ok(message::refusal(rejection)),
             };
-            let answer = handle(&hooks, verified, |verified| {
+            let answer = handle(&hooks, budget, verified, |verified| {
                 parts.extensions.insert(verified);
                 let response = inner.call(Request::from_parts(parts, Empty::new()));
                 async move { Ok(response.await?.status().as_u16()) }
             });
             answer.await.map(message::response)
-        }))
-    }
-}
-
-/// The future of a [`Verify`].
-pub struct VerifyFuture<X>(Pin<Box<dyn Future<Output = Answered<X>> + Send>>);
-
-type Answered<X> = Result<Response<Full<Bytes>>, X>;
-
-impl<X> Future for VerifyFuture<X> {
-    type Output = Answered<X>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
+        })
     }
 }
 
@@ -111,6 +112,7 @@ impl<E> Clone for VerifyLayer<E> {
     fn clone(&self) -> Self {
         Self {
             hooks: self.hooks.clone(),
+            budget: self.budget,
             event: PhantomData,
         }
     }
@@ -134,11 +136,5 @@ impl<E> fmt::Debug for VerifyLayer<E> {
 impl<S: fmt::Debug, E> fmt::Debug for Verify<S, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Verify").field(&self.inner).finish()
-    }
-}
-
-impl<X> fmt::Debug for VerifyFuture<X> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("VerifyFuture")
     }
 }

@@ -13,10 +13,7 @@
 //! ```
 
 use std::{
-    fmt,
-    future::Future,
     mem,
-    pin::Pin,
     task::{Context, Poll},
 };
 
@@ -26,6 +23,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
+    future::ResponseFuture,
     id::UnloqId,
     replay::StoreUnavailable,
     sessions::{BeginError, HandleId, MARK, SessionHandle, SessionHandles},
@@ -103,7 +101,7 @@ where
 {
     type Response = Response<B>;
     type Error = S::Error;
-    type Future = RemoteLogoutFuture<S::Response, S::Error>;
+    type Future = ResponseFuture<S::Response, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -114,7 +112,7 @@ where
         // The one that is ready goes, the copy stays.
         let next = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, next);
-        RemoteLogoutFuture(Box::pin(async move {
+        ResponseFuture::new(async move {
             let Some(session) = request.extensions().get::<Session>().cloned() else {
                 tracing::error!("no session layer around the RemoteLogoutLayer");
                 return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR));
@@ -126,7 +124,7 @@ where
                 }
                 Err(StoreUnavailable) => Ok(empty(StatusCode::SERVICE_UNAVAILABLE)),
             }
-        }))
+        })
     }
 }
 
@@ -160,21 +158,4 @@ fn empty<B: Default>(status: StatusCode) -> Response<B> {
     let mut response = Response::new(B::default());
     *response.status_mut() = status;
     response
-}
-
-/// The future of a [`RemoteLogout`].
-pub struct RemoteLogoutFuture<R, X>(Pin<Box<dyn Future<Output = Result<R, X>> + Send>>);
-
-impl<R, X> Future for RemoteLogoutFuture<R, X> {
-    type Output = Result<R, X>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl<R, X> fmt::Debug for RemoteLogoutFuture<R, X> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RemoteLogoutFuture")
-    }
 }

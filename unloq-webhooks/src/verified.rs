@@ -2,11 +2,9 @@
 
 use std::{fmt, ops::Deref};
 
-use zeroize::Zeroizing;
-
 use crate::{
     activation::{Activation, ActivationPolicy},
-    canonical,
+    canonical::Text,
     event::{Activate, Event},
     replay::{Arrival, Begun, Digest},
 };
@@ -18,7 +16,7 @@ use crate::{
 pub struct Verified<E> {
     event: E,
     /// The signed text: the digest is made of it when it is asked for.
-    text: Zeroizing<Vec<u8>>,
+    text: Text,
     facts: Facts,
 }
 
@@ -82,12 +80,8 @@ impl Warnings {
 }
 
 impl<E> Verified<E> {
-    pub(crate) fn new(event: E, text: Vec<u8>, facts: Facts) -> Self {
-        Self {
-            event,
-            text: Zeroizing::new(text),
-            facts,
-        }
+    pub(crate) fn new(event: E, text: Text, facts: Facts) -> Self {
+        Self { event, text, facts }
     }
 
     /// The event.
@@ -134,7 +128,7 @@ impl<E> Verified<E> {
 impl<E: Event> Verified<E> {
     /// What the delivery is remembered by. Computed at each call, from everything that was signed.
     pub fn digest(&self) -> Digest {
-        canonical::digest(E::HOOK, &self.text)
+        self.text.digest(E::HOOK)
     }
 
     /// What a replay store is asked about.

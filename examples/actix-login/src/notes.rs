@@ -1,4 +1,4 @@
-//! The note's routes, as actix answers them. What they do is in `examples/site/notes.rs`.
+//! The note's routes, as actix answers them. What they do is in `examples/site`.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -14,7 +14,7 @@ use keylockr_actix::{
 };
 use tokio::time;
 
-use crate::{note, pages};
+use crate::{note, note_page, pages};
 
 const NO_STORE: (HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
 
@@ -47,18 +47,18 @@ pub(crate) async fn write(
 
 /// What KeyLockr keeps of it.
 pub(crate) async fn sealed(vault: Vault) -> Result<HttpResponse, VaultRejection> {
-    let sealed = note::sealed(&vault).await?;
+    let sealed = note_page::sealed(&vault).await?;
     Ok(HttpResponse::Ok().insert_header(NO_STORE).json(sealed))
 }
 
 /// The page to edit it.
 pub(crate) async fn page(vault: Vault) -> HttpResponse {
-    answer(note::page(&vault).await)
+    answer(note_page::page(&vault).await)
 }
 
 /// Saves it without script.
 pub(crate) async fn save(vault: Vault, _: SameOrigin, payload: Payload) -> HttpResponse {
-    match note::save(&vault, body(payload).await).await {
+    match note_page::save(&vault, body(payload).await).await {
         Ok(next) => HttpResponse::SeeOther()
             .insert_header((header::LOCATION, next))
             .finish(),
@@ -66,7 +66,7 @@ pub(crate) async fn save(vault: Vault, _: SameOrigin, payload: Payload) -> HttpR
     }
 }
 
-fn answer(page: note::Page) -> HttpResponse {
+fn answer(page: note_page::Page) -> HttpResponse {
     let status = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     pages::page(status, page.html)
 }

@@ -13,8 +13,10 @@
 mod hooks;
 #[path = "../../site/html.rs"]
 mod html;
-#[path = "../../site/notes.rs"]
+#[path = "../../site/note.rs"]
 mod note;
+#[path = "../../site/note_page.rs"]
+mod note_page;
 mod notes;
 mod pages;
 #[path = "../../site/program.rs"]

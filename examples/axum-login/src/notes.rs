@@ -1,4 +1,4 @@
-//! The note's routes, as axum answers them. What they do is in `examples/site/notes.rs`.
+//! The note's routes, as axum answers them. What they do is in `examples/site`.
 
 use axum::{
     Json,
@@ -14,7 +14,7 @@ use keylockr_tower::{
 use serde_json::Value;
 use tokio::time;
 
-use crate::{html, note};
+use crate::{html, note, note_page};
 
 const NO_STORE: (HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
 
@@ -41,24 +41,24 @@ pub(crate) async fn write(
 
 /// What KeyLockr keeps of it.
 pub(crate) async fn sealed(vault: Vault) -> Result<impl IntoResponse, VaultRejection> {
-    let sealed: Value = note::sealed(&vault).await?;
+    let sealed: Value = note_page::sealed(&vault).await?;
     Ok(([NO_STORE], Json(sealed)))
 }
 
 /// The page to edit it.
 pub(crate) async fn page(vault: Vault) -> Response {
-    answer(note::page(&vault).await)
+    answer(note_page::page(&vault).await)
 }
 
 /// Saves it without script.
 pub(crate) async fn save(vault: Vault, _: SameOrigin, request: Request) -> Response {
-    match note::save(&vault, body(request).await).await {
+    match note_page::save(&vault, body(request).await).await {
         Ok(next) => Redirect::to(next).into_response(),
         Err(page) => answer(page),
     }
 }
 
-fn answer(page: note::Page) -> Response {
+fn answer(page: note_page::Page) -> Response {
     let status = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, html::HEADERS, Html(page.html)).into_response()
 }

@@ -6,6 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "program/secrets.rs"]
+mod secrets;
+
 use std::{net::SocketAddr, process::Stdio};
 
 use keylockr_emulator::conformance::agent::{Browser, Call};
@@ -127,9 +130,12 @@ async fn it_says_where_it_is_and_ends_when_asked() {
             ("/readyz", 200),
             ("/private", 401),
             ("/api/me", 401),
+            ("/notes", 401),
             ("/api/notes", 401),
+            ("/api/notes/sealed", 401),
             ("/assets/site.css", 200),
             ("/assets/site.js", 200),
+            ("/assets/notes.js", 200),
             ("/assets/icon.svg", 200),
             ("/nowhere", 404),
         ] {

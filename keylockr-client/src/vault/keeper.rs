@@ -92,10 +92,10 @@ impl Keeper {
                     if waiting || request.is_some() {
                         continue;
                     }
+                    self.desk.show(VaultProgress::Asking);
                     match self.desk.take_blob() {
                         Some(blob) => self.desk.take_in(&blob).await,
                         None => {
-                            self.desk.show(VaultProgress::Asking);
                             retry = Some(link.clone());
                             request = Some(ask_over(link));
                         }

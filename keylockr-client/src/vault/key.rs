@@ -177,6 +177,7 @@ impl KeyDesk {
                 {
                     let mut state = self.state();
                     if !state.wanted {
+                        // Let go of meanwhile, as whoever waited was told.
                         return;
                     }
                     state.key = Some(unlocked);

@@ -21,6 +21,7 @@ mod app;
 pub mod checks;
 mod chromium;
 pub mod looks;
+pub mod notes;
 mod qr;
 mod scene;
 mod transport;
@@ -93,6 +94,12 @@ macro_rules! browser_suite {
                 fifth_tab_replaces_the_first,
                 revoked_on_the_phone,
                 phone_by_keyboard_and_paste,
+            }
+            notes {
+                note_is_there_after_a_reload,
+                note_conflict_loses_no_words,
+                note_without_script,
+                note_page_in_every_look,
             }
             looks {
                 sign_in_page_in_every_look,

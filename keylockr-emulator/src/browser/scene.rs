@@ -96,7 +96,7 @@ pub struct Scene {
 }
 
 /// How often a question is asked again.
-const AGAIN: Duration = Duration::from_millis(50);
+pub(super) const AGAIN: Duration = Duration::from_millis(50);
 /// How long a click may take to show before it is repeated.
 const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -118,6 +118,12 @@ impl Browser {
         self.call(Method::POST, path).header("origin", &origin)
     }
 
+    /// A PUT to `path` that names this browser's origin.
+    pub fn put(&self, path: &str) -> Call<'_> {
+        let origin = self.origin.clone();
+        self.call(Method::PUT, path).header("origin", &origin)
+    }
+
     /// Any request, with cookies and nothing else.
     pub fn call(&self, method: Method, path: &str) -> Call<'_> {
         let mut headers = self.headers.clone();

@@ -28,6 +28,7 @@ pub mod html;
 pub mod key_holder;
 pub mod media;
 pub mod next;
+pub mod notes;
 pub mod page;
 pub mod possession;
 pub mod progress;
@@ -177,6 +178,21 @@ macro_rules! conformance_suite {
                 flood_leaves_honest_login_working,
                 status_polls_are_limited,
             }
+            notes {
+                notes_are_guarded,
+                notes_round_trip,
+                notes_by_version,
+                notes_while_the_phone_is_locked,
+                notes_denied_on_the_phone,
+                notes_from_another_origin,
+                notes_that_are_none,
+                notes_of_browser_keys,
+                notes_end_with_the_connection,
+                notes_cost_what_they_must,
+                notes_without_keylockr,
+                concurrent_writers_no_loss,
+                unlock_before_the_session,
+            }
             revocation {
                 app_deleted_ends_sessions,
                 revoked_before_finish,
@@ -234,6 +250,7 @@ mod tests {
             include_str!("guard.rs"),
             include_str!("media.rs"),
             include_str!("next.rs"),
+            include_str!("notes.rs"),
             include_str!("page.rs"),
             include_str!("possession.rs"),
             include_str!("progress.rs"),

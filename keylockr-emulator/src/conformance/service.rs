@@ -1,6 +1,6 @@
 //! The service and the phones, as the checks move them.
 
-use crate::{Connection, Emulator, Fault, Pending};
+use crate::{Connection, Direction, Emulator, Fault, NewService, Pending};
 
 /// An emulator whose refusals are a check's mistake.
 #[derive(Debug)]
@@ -53,6 +53,48 @@ impl Service {
     #[track_caller]
     pub fn revoke(&self, app_id: &str) {
         self.0.revoke(app_id).expect("a connection to revoke");
+    }
+
+    /// The user's phone hands out no filekeys until it is unlocked.
+    #[track_caller]
+    pub fn lock(&self, user: &str) {
+        self.0.lock(user).expect("a known user");
+    }
+
+    /// And hands out again what was asked for.
+    #[track_caller]
+    pub fn unlock(&self, user: &str) {
+        self.0.unlock(user).expect("a known user");
+    }
+
+    /// Whether the user's phone hands out filekeys without asking them.
+    #[track_caller]
+    pub fn standing(&self, user: &str, on: bool) {
+        self.0.standing(user, on).expect("a known user");
+    }
+
+    /// The user declines to hand out the filekey that a connection asked for.
+    #[track_caller]
+    pub fn filekey_deny(&self, app_id: &str) {
+        self.0.filekey_deny(app_id).expect("a filekey asked for");
+    }
+
+    /// Registers a service.
+    #[track_caller]
+    pub fn create_service(&self, service: NewService) {
+        self.0.create_service(service).expect("a new service");
+    }
+
+    /// The actions that the site has sent over a connection, in order.
+    #[must_use]
+    pub fn actions(&self, app_id: &str) -> Vec<String> {
+        let frames = self.0.frames(&format!("app.{app_id}")).unwrap_or_default();
+        let sent = frames
+            .into_iter()
+            .filter(|frame| frame.dir == Direction::C2s);
+        sent.filter_map(|frame| frame.name)
+            .filter(|name| name != "pong")
+            .collect()
     }
 
     /// Adds a user.

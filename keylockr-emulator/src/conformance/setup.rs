@@ -24,6 +24,7 @@ pub trait Adapter {
     /// | `GET /private` | guarded page: 200 `text/plain`, the SafeID |
     /// | `GET /api/me` | guarded: 200 JSON `{"safe_id","nickname","signed_in_at"}`, `no-store` |
     /// | `GET /account` | guarded: 200 `text/plain`, the account that the admit hook loaded, as its extractor gives it |
+    /// | `GET`, `PUT /api/notes` | guarded: the person's encrypted record, as in section 3 of the project's contract |
     /// | `PUT /remember` | public: JSON object of texts, each written into the session under its name: 204 |
     /// | `GET /remember` | public: 200 JSON object of every text that `PUT /remember` can have left in the session (names: see [`REMEMBERED`]) |
     ///
@@ -46,6 +47,12 @@ pub struct Setup {
     pub family: &'static str,
     /// Whether the login asks for app data (appdata only).
     pub ask_app_data: bool,
+    /// The record's app tag (seed only).
+    pub app_tag: Option<String>,
+    /// Whether signed-in people have a vault; without app data there is none.
+    pub vault: bool,
+    /// Whether the filekey is asked for during the sign-in.
+    pub filekey_at_sign_in: bool,
     /// The oldest revision that is accepted, 1 or 2 (appdata only).
     pub minimum_revision: u8,
     /// The site's title on page and phone.
@@ -93,6 +100,9 @@ impl Setup {
             service: service.into(),
             family: "seed",
             ask_app_data: false,
+            app_tag: None,
+            vault: false,
+            filekey_at_sign_in: false,
             minimum_revision: 1,
             site_title: "Conformance".to_owned(),
             public_origin: None,

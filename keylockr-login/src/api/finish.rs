@@ -15,7 +15,7 @@ use crate::{
     moment::Moment,
     principal::Principal,
     proxies::client_address,
-    record::{RECORD_VERSION, SessionRecord, SignInMethod},
+    record::{SessionRecord, SignInMethod},
     refusal::Refusal,
     request::Request,
     return_to::ReturnTo,
@@ -64,7 +64,7 @@ impl Call<'_> {
             }
             Ok(user) => {
                 let answer = json!({
-                    "user": { "safe_id": user.safe_id, "nickname": user.nickname },
+                    "user": { "safe_id": user.safe_id(), "nickname": user.nickname() },
                     "next": ReturnTo::parse(&record.next).as_str(),
                 });
                 Ok(Answer::json(200, &answer).private())
@@ -169,18 +169,8 @@ impl Call<'_> {
         self.admit(record, &principal).await?;
         let now = shared.now();
         let handle = random::<16>().map_err(|_| (Failure::Site, Refusal::CannotTell))?;
-        let user = SessionRecord {
-            version: RECORD_VERSION,
-            safe_id: principal.safe_id,
-            nickname: principal.nickname,
-            app_id: principal.app_id,
-            sign_pk: principal.sign_pk,
-            handle: hex(&handle),
-            method,
-            signed_in_at: now,
-            seen_at: now,
-            checked_at: at,
-        };
+        let user = SessionRecord::begin(&principal, &hex(&handle), method, now, at)
+            .ok_or((Failure::Site, Refusal::CannotTell))?;
         self.not_revoked_since(&user, at).await?;
         shared
             .session_gate
@@ -189,7 +179,7 @@ impl Call<'_> {
             .map_err(|_| (Failure::Site, Refusal::StoreUnavailable))?;
         tracing::info!(
             name: "keylockr.session.begun",
-            safe_id = user.safe_id,
+            safe_id = user.safe_id(),
             attempt = %record.id,
             "signed in"
         );

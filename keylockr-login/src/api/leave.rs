@@ -36,7 +36,7 @@ impl Call<'_> {
                 .map_err(|_| Refusal::StoreUnavailable)?;
             tracing::info!(
                 name: "keylockr.session.ended",
-                safe_id = record.safe_id,
+                safe_id = record.safe_id(),
                 why = "signed out",
                 "ended"
             );

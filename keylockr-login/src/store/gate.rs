@@ -1,8 +1,10 @@
 //! Bounded waits on a store, and not everybody waiting for one that is down.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
+    pin::pin,
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    task::Poll,
     time::Duration,
 };
 
@@ -40,7 +42,14 @@ impl Gate {
         access: impl Future<Output = Result<T, E>>,
         at_most: Duration,
     ) -> Result<T, StoreUnavailable> {
-        match tokio::time::timeout(at_most, access).await {
+        // A store in this process answers at once: no timer for that.
+        let mut access = pin!(access);
+        let at_once = poll_fn(|cx| Poll::Ready(access.as_mut().poll(cx))).await;
+        let answer = match at_once {
+            Poll::Ready(answer) => Ok(answer),
+            Poll::Pending => tokio::time::timeout(at_most, access).await,
+        };
+        match answer {
             Ok(Ok(value)) => {
                 self.timeouts.store(0, Ordering::Relaxed);
                 Ok(value)

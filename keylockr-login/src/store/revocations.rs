@@ -72,6 +72,15 @@ impl Entries {
         self.by_age.insert((entry.at, whom));
     }
 
+    fn find(&self, sought: Sought<'_>) -> Revocations {
+        let at = |map: &HashMap<String, Entry>, name| map.get(name).map(|entry| entry.at);
+        Revocations {
+            session: at(&self.sessions, sought.session),
+            connection: at(&self.connections, sought.connection),
+            person: at(&self.people, sought.person).max(self.floor),
+        }
+    }
+
     fn make_room(&mut self, now: Moment, limit: usize) {
         while self.by_age.len() > limit {
             let Some((at, whom)) = self.by_age.pop_first() else {
@@ -107,14 +116,11 @@ impl RevocationStore for MemoryRevocations {
     }
 
     fn look_up<'a>(&'a self, sought: Sought<'a>) -> StoreFuture<'a, Revocations> {
-        let entries = self.entries();
-        let at = |map: &HashMap<String, Entry>, name| map.get(name).map(|entry| entry.at);
-        let found = Revocations {
-            session: at(&entries.sessions, sought.session),
-            connection: at(&entries.connections, sought.connection),
-            person: at(&entries.people, sought.person).max(entries.floor),
-        };
-        Box::pin(std::future::ready(Ok(found)))
+        Box::pin(std::future::ready(Ok(self.entries().find(sought))))
+    }
+
+    fn known(&self, sought: Sought<'_>) -> Option<Revocations> {
+        Some(self.entries().find(sought))
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {

@@ -64,7 +64,7 @@ impl Shared {
 
     /// Gets the filekey. Who has to unlock their phone for that reads so.
     async fn unlock(&self, id: &AttemptId, vault: &Vault) -> Result<(), End> {
-        if vault.prepare().await.map_err(end_of)? {
+        if vault.prepare().await.map_err(|error| end_of(&error))? {
             return Ok(());
         }
         self.persist(id, |record| {
@@ -74,7 +74,7 @@ impl Shared {
             }
         })
         .await;
-        vault.unlock().await.map_err(end_of)
+        vault.unlock().await.map_err(|error| end_of(&error))
     }
 
     /// Waits until an attempt is over or somebody else's, and keeps the lease up meanwhile.
@@ -116,13 +116,13 @@ impl VaultSite {
         match known.map_err(|_| End::Failed(Failure::Site))? {
             Some(secret) => {
                 let checked = vault.check_binding(&secret, &self.name).await;
-                checked.map_err(end_of)
+                checked.map_err(|error| end_of(&error))
             }
             None => self
                 .bind(bindings, vault, safe_id)
                 .await
                 .map_err(|error| match error {
-                    NotBound::Vault(error) => end_of(error),
+                    NotBound::Vault(error) => end_of(&error),
                     NotBound::Unkept(AccountUnavailable) => End::Failed(Failure::Site),
                 }),
         }
@@ -160,7 +160,7 @@ async fn in_time<T>(
 }
 
 /// How an attempt ends whose vault could not be made ready.
-fn end_of(error: VaultError) -> End {
+fn end_of(error: &VaultError) -> End {
     tracing::warn!(name: "keylockr.attempt.no_vault", %error, "the vault was not opened");
     End::Failed(match error {
         VaultError::Denied => return End::Denied,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keylockr_emulator::conformance::{Admission, Admissions, AdmitMode, Setup};
 use keylockr_login::{
     AccountUnavailable, Admit, Family, KeyLockr, Limits, NotAdmitted, Revision, SessionPolicy,
-    SignIn,
+    SignIn, VaultConfig,
 };
 
 use crate::attempts::SwitchedAttempts;
@@ -15,7 +15,16 @@ pub(crate) fn keylockr(setup: &Setup, origin: &str) -> KeyLockr {
     if let Some(attempts) = setup.live_attempts {
         limits = limits.with_attempts(attempts);
     }
-    KeyLockr::builder(&setup.service, &setup.site_title)
+    let mut builder = KeyLockr::builder(&setup.service, &setup.site_title);
+    if let Some(tag) = &setup.app_tag {
+        builder = builder.app_tag(tag);
+    }
+    if setup.vault {
+        builder = builder
+            .vault(VaultConfig::new())
+            .filekey_at_sign_in(setup.filekey_at_sign_in);
+    }
+    builder
         .api(&setup.api)
         .family(match setup.family {
             "appdata" => Family::AppData,

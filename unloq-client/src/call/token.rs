@@ -148,7 +148,7 @@ impl Client {
     }
 
     /// The user of a token from a page inside of a mobile app; such a token is good for two
-    /// minutes, and for one use.
+    /// minutes, and for one use. A personal key in the answer is erased, whatever the mode.
     pub async fn device_user(&self, token: &AccessToken) -> Result<DeviceUser, Error> {
         let endpoint = Endpoint::TokenDevice;
         let wire = Wire {

@@ -13,8 +13,8 @@ use crate::key::DeliveredKey;
 use crate::token::ApprovalId;
 use crate::who::{Email, UnloqId};
 
-/// Longest of the foreign texts that are kept.
-const MAX_TEXT: usize = 2048;
+/// Longest of the foreign texts that are kept. Pictures may come as `data:` addresses.
+const MAX_TEXT: usize = 64 * 1024;
 
 /// Who signed in. Recognise users by [`unloq_id`](Self::unloq_id), then by e-mail address: two
 /// profiles of one person are two users.

@@ -4,15 +4,16 @@
 //! # Why aws-lc-rs
 //!
 //! `rsa` is out: RUSTSEC-2023-0071 (Marvin) has no fixed release. aws-lc-rs has all three
-//! paddings, PKCS#1 v1.5 decryption among them, over AWS-LC, whose modular exponentiation is
-//! blinded and constant in time, whose padding checks do not branch on the plaintext, and whose
-//! allocator erases every block that it frees, so that a dropped pair leaves no private key
-//! behind. It is in every build with feature `net` already, as the provider of TLS. HKDF, HMAC
-//! and the record cipher come from it as well: one implementation to watch for advisories.
+//! paddings, PKCS#1 v1.5 decryption among them, over AWS-LC: its modular exponentiation is blinded
+//! and constant in time, its padding checks take the same steps for every plaintext up to the
+//! verdict, and its allocator erases every block that it frees, so that a dropped pair leaves no
+//! private key behind. It is in every build with feature `net` already, as the provider of TLS.
+//! HKDF, HMAC and the record cipher come from it as well: one implementation to watch for
+//! advisories.
 //!
-//! A PKCS#1 v1.5 decryption that says yes or no is an oracle whatever the library does. What
-//! closes it is that a pair is good for one attempt (U 5.3): there is no second ciphertext to
-//! ask about.
+//! The verdict itself is an oracle with PKCS#1 v1.5, whatever library gives it; AWS-LC says so in
+//! its source. What closes it is that a pair is good for one attempt (U 5.3): there is no second
+//! ciphertext to ask about.
 
 mod delivered;
 mod error;

@@ -10,11 +10,12 @@ use rustls::ClientConfig;
 use zeroize::Zeroizing;
 
 use super::tls;
-use crate::config::CONNECT;
 use crate::transport::{
     Body, HttpRequest, HttpResponse, Method, TransportError, TransportErrorKind,
 };
 
+/// Time to connect (U 4.1).
+const CONNECT: Duration = Duration::from_secs(3);
 const IDLE_CONNECTIONS: usize = 8;
 const IDLE_TIME: Duration = Duration::from_secs(60);
 /// Most of an answer's header fields.

@@ -1,5 +1,6 @@
 //! Both generations of answers, honest and otherwise (U 4.1, 4.4).
 
+use proptest::prelude::*;
 use unloq_client::{AccessToken, Email, Endpoint, Error, ErrorCode, Exchange, Problem};
 
 use crate::stub::{Reply, Step, client};
@@ -284,7 +285,7 @@ async fn users_that_cannot_be() {
     }
     let long = format!(
         r#"{{"result":{{"unloq_id":"1","email":"a@b","image":"{}"}}}}"#,
-        "x".repeat(2049)
+        "x".repeat(65_537)
     );
     let error = exchange(Reply::json(200, long)).await.unwrap_err();
     assert_eq!(problem(&error), Some((200, Problem::Result)));
@@ -312,5 +313,88 @@ async fn every_call_reads_refusals() {
     ];
     for error in errors {
         assert_eq!(error.code(), Some(&ErrorCode::Throttled), "{error:?}");
+    }
+}
+
+/// An answer that breaks off is none, wherever it does.
+#[tokio::test]
+async fn truncated_answers() {
+    for whole in [
+        format!(r#"{{"type":"t","result":{USER}}}"#),
+        format!(r#"{{"type":"success","data":{USER}}}"#),
+    ] {
+        exchange(Reply::json(200, whole.clone())).await.unwrap();
+        for length in 0..whole.len() {
+            let error = exchange(Reply::json(200, &whole[..length]))
+                .await
+                .unwrap_err();
+            assert_eq!(problem(&error), Some((200, Problem::Envelope)), "{length}");
+        }
+    }
+}
+
+/// Something like an answer, with and without sense.
+fn json() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        any::<f64>().prop_map(|number| serde_json::json!(number).to_string()),
+        any::<u64>().prop_map(|number| number.to_string()),
+        ".{0,12}".prop_map(|text| serde_json::json!(text).to_string()),
+        Just(r#""1234""#.to_owned()),
+        Just(r#""a@b""#.to_owned()),
+        Just(r#""success""#.to_owned()),
+        Just(r#""error""#.to_owned()),
+    ];
+    let name = prop_oneof![
+        Just("type"),
+        Just("result"),
+        Just("error"),
+        Just("data"),
+        Just("code"),
+        Just("message"),
+        Just("status"),
+        Just("unloq_id"),
+        Just("id"),
+        Just("email"),
+        Just("token"),
+        Just("encryption_key"),
+        Just("approval_id"),
+        Just("source_client"),
+        Just("x"),
+    ];
+    leaf.prop_recursive(4, 48, 8, move |inner| {
+        let member =
+            (name.clone(), inner.clone()).prop_map(|(name, value)| format!(r#""{name}":{value}"#));
+        let members = proptest::collection::vec(member, 0..8);
+        let values = proptest::collection::vec(inner, 0..4);
+        prop_oneof![
+            4 => members.prop_map(|members| format!("{{{}}}", members.join(","))),
+            1 => values.prop_map(|values| format!("[{}]", values.join(","))),
+        ]
+    })
+}
+
+proptest! {
+    /// No answer makes a call panic, and none of a status of failure is a success.
+    #[test]
+    fn no_answer_panics(body in prop_oneof![json(), ".{0,60}"], status in 100u16..600, events: bool) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let outcomes = runtime.block_on(async {
+            let email = Email::parse("jane@acme.example").unwrap();
+            let ask = unloq_client::Authenticate::push(email.clone());
+            let reply = || {
+                let reply = Reply::json(status, format!("{body}\n"));
+                if events { reply.streamed() } else { reply }
+            };
+            [
+                exchange(reply()).await.is_ok(),
+                client(reply()).authenticate_with_events(&ask, |_| ()).await.is_ok(),
+                client(reply()).enrolled(&email).await.is_ok(),
+                client(reply()).enroll(&email, None).await.is_ok(),
+                client(reply()).device_user(&AccessToken::parse("t").unwrap()).await.is_ok(),
+            ]
+        });
+        prop_assert!((200..300).contains(&status) || outcomes == [false; 5], "{outcomes:?}");
     }
 }

@@ -86,7 +86,7 @@ async fn broken_off_at_every_byte() {
             Step::Bytes(whole[..length].to_vec()),
             Step::Break(unloq_client::TransportErrorKind::Interrupted),
         ];
-        let (outcome, _) = run(Reply::steps(200, steps).as_events()).await;
+        let (outcome, _) = run(Reply::steps(200, steps).streamed()).await;
         assert!(
             matches!(outcome, Err(Error::Network { .. })),
             "{length}: {outcome:?}"
@@ -210,7 +210,7 @@ async fn large_frames_and_streams_are_bounded() {
     assert!(too_large(&outcome), "{outcome:?}");
     // A frame without an end, and pings without an end.
     for endless in ["x".repeat(1000), "\n".repeat(1000)] {
-        let reply = Reply::steps(200, [Step::Endless(endless.into_bytes())]).as_events();
+        let reply = Reply::steps(200, [Step::Endless(endless.into_bytes())]).streamed();
         let (outcome, _) = run(reply).await;
         assert!(too_large(&outcome), "{outcome:?}");
     }
@@ -219,7 +219,7 @@ async fn large_frames_and_streams_are_bounded() {
 /// Pings keep a connection alive, not an approval: 40 s for the whole exchange.
 #[tokio::test(start_paused = true)]
 async fn pings_do_not_extend_the_time() {
-    let started = tokio::time::Instant::now();
+    let started = crate::clock::now();
     let mut steps = Vec::new();
     for _ in 0..100 {
         steps.extend([
@@ -228,7 +228,7 @@ async fn pings_do_not_extend_the_time() {
         ]);
     }
     steps.push(Step::Bytes(APPROVED.into()));
-    let (outcome, _) = run(Reply::steps(200, steps).as_events()).await;
+    let (outcome, _) = run(Reply::steps(200, steps).streamed()).await;
     assert!(matches!(outcome, Err(Error::Timeout { .. })), "{outcome:?}");
     assert_eq!(started.elapsed(), Duration::from_secs(40));
 }
@@ -244,7 +244,7 @@ async fn ordinary_answers_in_event_mode() {
         stub.only().url,
         "https://unloq.test/v1/authenticate?events=true"
     );
-    let refused = Reply::json(401, r#"{"error":{"code":"APPROVAL.DENIED"}}"#).as_events();
+    let refused = Reply::json(401, r#"{"error":{"code":"APPROVAL.DENIED"}}"#).streamed();
     let (outcome, _) = run(refused).await;
     assert_eq!(outcome.unwrap_err().code(), Some(&ErrorCode::Denied));
     // And without event mode a stream is no answer.

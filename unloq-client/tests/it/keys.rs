@@ -359,7 +359,7 @@ async fn device_denial_and_time_out() {
         assert_eq!(error.code(), Some(&want));
     }
     let stub = Stub::answering(|_| Reply::steps(200, []).after(crate::stub::Step::Never));
-    let started = tokio::time::Instant::now();
+    let started = crate::clock::now();
     let error = client(&stub)
         .personal_key(&ask(), pair())
         .await

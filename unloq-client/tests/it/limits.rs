@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
 use unloq_client::{
     AccessToken, ActionCode, Authenticate, Authorize, ConfigError, Email, Error, Exchange, KeyMode,
     KeyRequest, Problem, Reference, TransportErrorKind, UnloqId,
@@ -56,7 +55,7 @@ async fn time_outs() {
         let token = token();
         let exchange = Exchange::new(&token);
 
-        let started = Instant::now();
+        let started = crate::clock::now();
         let outcomes = [
             (
                 client
@@ -109,7 +108,7 @@ async fn a_dripping_body_ends_in_time() {
         ]);
     }
     let stub = Stub::new([Reply::steps(200, steps)]);
-    let started = Instant::now();
+    let started = crate::clock::now();
     let outcome = stub.client().exchange(&Exchange::new(&token())).await;
     assert!(matches!(outcome, Err(Error::Timeout { .. })), "{outcome:?}");
     assert_eq!(started.elapsed(), Duration::from_secs(10));

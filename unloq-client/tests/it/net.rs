@@ -43,7 +43,7 @@ impl Server {
                     if !tls {
                         return serve(stream, &seen, &answers).await;
                     }
-                    if let Ok(stream) = acceptor().accept(stream).await {
+                    if let Ok(stream) = acceptor(b"http/1.1").accept(stream).await {
                         serve(stream, &seen, &answers).await;
                     }
                 });
@@ -65,15 +65,16 @@ impl Server {
     }
 }
 
-fn acceptor() -> TlsAcceptor {
+fn acceptor(protocol: &[u8]) -> TlsAcceptor {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let key = PrivateKeyDer::Pkcs8(SERVER_KEY.to_vec().into());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![CertificateDer::from(SERVER)], key)
         .unwrap();
+    config.alpn_protocols = vec![protocol.to_vec()];
     TlsAcceptor::from(Arc::new(config))
 }
 
@@ -337,4 +338,58 @@ async fn tls() {
         matches!(bad, Err(unloq_client::ConfigError::Transport(_))),
         "{bad:?}"
     );
+}
+
+/// A server of HTTP/2 that refuses each stream, and counts them. A refused stream was not
+/// processed, says the standard, and may be repeated; but it was sent, and we only have its word.
+async fn refusing(mut stream: impl AsyncRead + AsyncWrite + Unpin, streams: &Mutex<usize>) {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const SETTINGS_ACK: [u8; 9] = [0, 0, 0, 4, 1, 0, 0, 0, 0];
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).await.unwrap();
+    assert_eq!(&preface, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    stream.write_all(&SETTINGS).await.unwrap();
+    let mut head = [0; 9];
+    while stream.read_exact(&mut head).await.is_ok() {
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        stream.read_exact(&mut payload).await.unwrap();
+        match (head[3], head[4]) {
+            (4, 0) => stream.write_all(&SETTINGS_ACK).await.unwrap(),
+            (1, _) => {
+                *streams.lock().unwrap() += 1;
+                // RST_STREAM with REFUSED_STREAM.
+                let reset = [&[0, 0, 4, 3, 0], &head[5..], &[0, 0, 0, 7]].concat();
+                stream.write_all(&reset).await.unwrap();
+            }
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_stream_is_not_sent_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "https://localhost:{}/v1",
+        listener.local_addr().unwrap().port()
+    );
+    let streams = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&streams);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let stream = acceptor(b"h2").accept(stream).await.unwrap();
+            refusing(stream, &counted).await;
+        }
+    });
+    let client = Client::builder(&url, "live_net_test").root_certificate(ROOT.to_vec());
+    let client = client.build().unwrap();
+    let token = AccessToken::parse("tok-1").unwrap();
+    let error = client.exchange(&Exchange::new(&token)).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Network { .. }) && !error.was_not_sent(),
+        "{error:?}"
+    );
+    assert_eq!(*streams.lock().unwrap(), 1);
 }

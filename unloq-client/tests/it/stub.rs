@@ -50,10 +50,10 @@ impl Reply {
 
     pub(crate) fn events(pieces: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
         let steps = pieces.into_iter().map(|piece| Step::Bytes(piece.into()));
-        Self::steps(200, steps).as_events()
+        Self::steps(200, steps).streamed()
     }
 
-    pub(crate) fn as_events(mut self) -> Self {
+    pub(crate) fn streamed(mut self) -> Self {
         self.event_stream = true;
         self
     }

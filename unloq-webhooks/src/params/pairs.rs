@@ -12,7 +12,7 @@ const INLINE: usize = 4;
 #[derive(Clone, Copy)]
 pub(crate) struct Pair {
     /// The start of the name, to sort by; set once all are read.
-    pub(crate) prefix: u64,
+    pub(crate) prefix: u128,
     pub(crate) name: Span,
     pub(crate) value: Span,
     pub(crate) kind: Kind,

@@ -43,6 +43,11 @@ impl Span {
         self.start & DECODED != 0
     }
 
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        (self.end - (self.start & !DECODED)) as usize
+    }
+
     /// The text itself, out of the one in which it stands.
     #[inline]
     pub(crate) fn of(self, text: &str) -> &str {
@@ -72,6 +77,18 @@ impl<'b> Texts<'b> {
         } else {
             self.body
         })
+    }
+
+    /// The same as bytes, without a look at where characters begin.
+    #[inline]
+    pub(crate) fn bytes(&self, span: Span) -> &[u8] {
+        let text = if span.is_decoded() {
+            self.decoded.as_bytes()
+        } else {
+            self.body.as_bytes()
+        };
+        text.get((span.start & !DECODED) as usize..span.end as usize)
+            .unwrap_or_default()
     }
 
     /// All that was decoded from `start` on.

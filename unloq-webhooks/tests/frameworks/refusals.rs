@@ -86,8 +86,10 @@ fn wrong_spellings() -> Vec<(&'static str, Vec<u8>)> {
         ("loose bits behind the last byte", {
             // The last letter carries two bits that belong to no byte.
             let mut text = right.clone().into_bytes();
-            let next = |letter: u8| if letter == b'z' { b'0' } else { letter + 1 };
-            text[42] = next(text[42]);
+            text[42] = match text[42] {
+                b'z' => b'0',
+                letter => letter + 1,
+            };
             text
         }),
         (

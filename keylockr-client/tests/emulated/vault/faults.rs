@@ -6,7 +6,7 @@ use std::time::Duration;
 use keylockr_client::proto::{ErrorKind, Ver};
 use keylockr_client::{
     BoxFuture, MemoryRecords, MemoryUnavailable, RecordFacts, RecordId, RecordMemory, Rollback,
-    SenderPin, VaultConfig, VaultError, WriteOutcome,
+    SenderPin, VaultConfig, VaultError, VaultProgress, WriteOutcome,
 };
 use keylockr_emulator::{DropWhen, FaultKind, NewService, RecordScope};
 use tokio::time::sleep;
@@ -439,5 +439,26 @@ async fn a_memory_that_is_away_is_no_consent() {
         memory.mood(0);
         later.vault.put_bytes(b"z").await.unwrap();
         assert_eq!(strict.vault.get_bytes().await, Ok(bytes(b"z")), "{mood}");
+    }
+}
+
+/// Let go of while the memory is still being asked: the key is not taken in afterwards.
+#[tokio::test(start_paused = true)]
+async fn a_slow_memory_brings_no_key_back() {
+    for way in Way::ALL {
+        let stage = Stage::new().await;
+        let memory = Arc::new(Moody::default());
+        memory.mood(2);
+        let config = VaultConfig::new().with_memory(Arc::clone(&memory) as Arc<dyn RecordMemory>);
+        let user = stage.user_with(way, &config).await;
+        let vault = user.vault.clone();
+        let waiting = tokio::spawn(async move { vault.unlock().await });
+        sleep(Duration::from_secs(2)).await;
+        user.vault.forget_key();
+        assert_eq!(waiting.await.unwrap(), Err(VaultError::Locked), "{way:?}");
+        stage.world.emulator.lock("alice").unwrap();
+        sleep(Duration::from_secs(10)).await;
+        assert_ne!(user.vault.progress().current(), VaultProgress::Open);
+        assert_eq!(user.vault.get_bytes().await, Err(VaultError::Locked));
     }
 }

@@ -90,6 +90,12 @@ async fn no_mix_after_inner() {
         assert_eq!(other.vault.get_bytes().await, Ok(bytes(b"layered")));
     }
 
+    // Reading alone is enough to know it from then on.
+    let reader = VaultConfig::new();
+    let reading = stage.user_with(Way::Seed, &reader).await;
+    assert_eq!(reading.vault.get_bytes().await, Ok(bytes(b"layered")));
+    drop(reading);
+
     // A raw record in its place is not read, here or by the next vault of the application.
     let (filekey, codec) = user.signed_in.unlock().await;
     let mut codec = codec.with_insecure_raw_writes();
@@ -98,10 +104,11 @@ async fn no_mix_after_inner() {
         .unwrap();
     user.signed_in.write(forged, None).await.unwrap();
     assert_eq!(user.vault.get_bytes().await, Err(VaultError::Damaged));
+    let later = stage.user_with(Way::Seed, &reader).await;
+    assert_eq!(later.vault.get_bytes().await, Err(VaultError::Damaged));
     let later = stage.user_with(Way::Seed, &config).await;
     assert_eq!(later.vault.get_bytes().await, Err(VaultError::Damaged));
     assert_eq!(later.vault.put_bytes(b"x").await, Err(VaultError::Damaged));
-    // A prefix record under the fixed nonce is the same forgery in other words.
     assert!(later.vault.accept_damage());
     later.vault.put_bytes(b"again").await.unwrap();
     assert_eq!(user.vault.get_bytes().await, Ok(bytes(b"again")));

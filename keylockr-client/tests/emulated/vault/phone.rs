@@ -241,26 +241,60 @@ async fn an_answer_after_sign_out_is_not_taken_in() {
     }
 }
 
-/// The user's no overtakes the answer that the phone was asked: nobody waits for more.
+/// The key comes and is let go of before whoever waited has used it: it is asked for again.
 #[tokio::test(start_paused = true)]
-async fn a_no_before_the_answer_is_a_no() {
+async fn a_key_that_came_and_went_is_asked_for_again() {
     for way in Way::ASKING {
         let stage = Stage::new().await;
         let user = locked(&stage, way).await;
-        stage.world.wire.mangle(Mangle::Swap);
-        stage.world.wire.cut();
+        let progress = user.vault.progress();
+        let waiting = user.vault.clone().with_patience(Duration::from_secs(300));
+        let waiting = tokio::spawn(async move { waiting.get_bytes().await });
         sleep(Duration::from_secs(10)).await;
-        let started = now();
-        let waiting = user.vault.clone();
-        let waiting = tokio::spawn(async move { waiting.unlock().await });
-        sleep(Duration::from_millis(10)).await;
-        let denied = stage.world.emulator.filekey_deny(user.app_id());
-        assert!(denied.is_ok(), "{way:?}: the phone was asked");
-        assert_eq!(waiting.await.unwrap(), Err(VaultError::Denied), "{way:?}");
-        assert!(now() - started < Duration::from_secs(20));
-        assert_eq!(user.vault.progress().current(), VaultProgress::Denied);
-        sleep(Duration::from_secs(10)).await;
-        assert_eq!(user.vault.progress().current(), VaultProgress::Denied);
+        stage.world.emulator.unlock("alice").unwrap();
+        while progress.current() != VaultProgress::Open {
+            tokio::task::yield_now().await;
+        }
+        user.vault.forget_key();
+        let waited = timeout(Duration::from_secs(60), waiting).await;
+        let read = waited.expect("it does not wait for ever").unwrap();
+        assert_eq!(read, Ok(bytes(b"content")), "{way:?}");
+    }
+}
+
+/// The phone's decision overtakes the answer that it is being asked: it counts, and nobody waits
+/// for another.
+#[tokio::test(start_paused = true)]
+async fn a_decision_before_the_answer_counts() {
+    for (way, grant) in Way::ASKING
+        .into_iter()
+        .flat_map(|way| [(way, true), (way, false)])
+    {
+        // Which frame overtakes depends on how many there were.
+        for shift in 0..2 {
+            let case = format!("{way:?} {grant} {shift}");
+            let stage = Stage::new().await;
+            let user = locked(&stage, way).await;
+            stage.world.wire.mangle(Mangle::Swap);
+            stage.world.wire.cut();
+            sleep(Duration::from_secs(10)).await;
+            for _ in 0..shift {
+                user.record().await;
+            }
+            let waiting = user.vault.clone();
+            let waiting = tokio::spawn(async move { waiting.unlock().await });
+            sleep(Duration::from_millis(10)).await;
+            let (expected, progress) = if grant {
+                stage.world.emulator.unlock("alice").unwrap();
+                (Ok(()), VaultProgress::Open)
+            } else {
+                stage.world.emulator.filekey_deny(user.app_id()).unwrap();
+                (Err(VaultError::Denied), VaultProgress::Denied)
+            };
+            assert_eq!(waiting.await.unwrap(), expected, "{case}");
+            sleep(Duration::from_secs(10)).await;
+            assert_eq!(user.vault.progress().current(), progress, "{case}");
+        }
     }
 }
 

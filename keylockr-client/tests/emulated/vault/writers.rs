@@ -90,6 +90,30 @@ async fn the_merge_sees_what_the_other_wrote() {
     }
 }
 
+/// Without versions the last write wins. One that comes over ours at once is found by reading again
+/// (K 8.4), and ours is merged with it.
+#[tokio::test(start_paused = true)]
+async fn a_seed_write_that_is_overwritten_at_once_is_done_again() {
+    let stage = Stage::new().await;
+    let user = stage.user(Way::Seed).await;
+    let other = stage.user(Way::Seed).await;
+    user.vault.put(&Notes::with(None, "first")).await.unwrap();
+    other.vault.unlock().await.unwrap();
+    // The line drops behind the acknowledgement, and is back after a second.
+    let kind = FaultKind::DropSocket {
+        when: DropWhen::After("app_set_data".into()),
+    };
+    let fault = Fault::from(kind).times(1).for_connection(user.app_id());
+    stage.world.emulator.fault(fault).unwrap();
+    let vault = user.vault.clone();
+    let ours = tokio::spawn(async move { vault.update(|old| Notes::with(old, "ours")).await });
+    sleep(Duration::from_millis(300)).await;
+    other.vault.put(&Notes::with(None, "theirs")).await.unwrap();
+    ours.await.unwrap().unwrap();
+    let notes: Notes = user.vault.get().await.unwrap().unwrap();
+    assert_eq!(notes.lines, ["theirs", "ours"]);
+}
+
 /// Two processes with four writers each, all at once: every line arrives, once.
 #[tokio::test(start_paused = true)]
 async fn concurrent_writers_no_loss() {

@@ -155,7 +155,7 @@ async fn filekey_not_persisted() {
     let tmp_id = tmp_id.split('&').next().unwrap();
     let filekeys = filekeys(&stage, &format!("tmp.{tmp_id}"));
     assert!(!filekeys.is_empty(), "the check knows what to look for");
-    assert!(kept[0].contains("safe_id") && kept[3].contains("\"running\""));
+    assert!(kept[0].contains("keylockr") && kept[3].contains("\"running\""));
     for (step, kept) in kept.iter().enumerate() {
         for secret in
             filekeys

@@ -228,6 +228,33 @@ async fn ending_one_session_by_its_handle_closes_its_connection() {
     assert_eq!(browser.safe_id().await, None);
 }
 
+/// K 9, `app_del`, over the link that the vault used; the record stays the person's.
+#[tokio::test(start_paused = true)]
+async fn signing_out_deletes_a_connection_whose_vault_was_used() {
+    for keep in [false, true] {
+        let stage = site(Family::Seed, |builder| {
+            builder
+                .keep_connection(keep)
+                .delete_connection_on_logout(true)
+        })
+        .await;
+        let browser = stage.browser();
+        let notes = signed_in(&stage, &browser).await;
+        notes.put(&Notes::of("milk")).await.unwrap();
+        let deleted = app_id(&browser).await;
+        assert_eq!(browser.logout().await.status, 204);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!(notes.get::<Notes>().await, Err(VaultError::Revoked));
+        let connections = stage.emulator.connections();
+        let mut alive = connections.iter().filter(|own| own.alive);
+        assert!(alive.all(|own| own.app_id != deleted), "keep: {keep}");
+        assert_eq!(sent(&stage, &deleted).last().unwrap(), "app_del");
+        assert_eq!(stage.network.open_sockets(), 0);
+        let notes = signed_in(&stage, &browser).await;
+        assert_eq!(notes.get().await, Ok(Some(Notes::of("milk"))));
+    }
+}
+
 /// K 9, `app_update` and `app_updated`.
 #[tokio::test(start_paused = true)]
 async fn a_connection_can_be_renamed_here_and_on_the_phone() {

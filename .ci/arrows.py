@@ -25,7 +25,7 @@ FOREIGN = {
     "keylockr-login": {"http", "tower", "axum", "actix-web", "tower-sessions", "actix-session"},
     "unloq-webhooks": {"tokio"},
 }
-ENDS = {"keylockr-cli", "keylockr-benches"}  # and every example: they may use anything of ours
+ENDS = {"keylockr-cli", "benches"}  # and every example: they may use anything of ours
 
 metadata = json.loads(
     subprocess.run(

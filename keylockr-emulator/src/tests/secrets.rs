@@ -1,6 +1,7 @@
 //! The client's side of filekeys and records (keylockr.md 8), for the tests.
 
-use dryoc::classic::crypto_auth_hmacsha256::crypto_auth_hmacsha256;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 
 use crate::wire::{crypto, error::WireError, reader, value::Value};
 

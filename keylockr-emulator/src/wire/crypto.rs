@@ -1,8 +1,11 @@
-//! Box, secretbox, signed messages and hashes. The primitives are dryoc's; the refusals of
-//! keylockr.md 1.4 and 1.5 are checked here again, so that they do not hang on a library.
+//! Box, secretbox, signed messages and hashes. The primitives are RustCrypto's box and dalek's
+//! curves, where the protocol crate has dryoc's; the refusals of keylockr.md 1.4 and 1.5 are checked
+//! here again, so that they do not hang on a library.
 
-use dryoc::classic::{crypto_box, crypto_core, crypto_secretbox, crypto_sign};
+use crypto_secretbox::{Kdf, KeyInit, XSalsa20Poly1305, aead::Aead};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
+use x25519_dalek::{PublicKey, StaticSecret};
 
 use super::error::WireError;
 
@@ -106,29 +109,27 @@ fn without_sign(mut key: [u8; 32]) -> [u8; 32] {
 
 /// Public half of a box secret.
 pub(crate) fn box_public_of(secret: &[u8; 32]) -> [u8; 32] {
-    let mut public = [0; 32];
-    crypto_core::crypto_scalarmult_base(&mut public, secret);
-    public
+    PublicKey::from(&StaticSecret::from(*secret)).to_bytes()
 }
 
 /// The box key of a pair; an all-zero X25519 result is refused.
 pub(crate) fn shared_key(public: &[u8; 32], secret: &[u8; 32]) -> Result<[u8; 32], WireError> {
-    let mut point = [0; 32];
-    crypto_core::crypto_scalarmult(&mut point, secret, public).map_err(|_| WireError::Key)?;
+    let secret = StaticSecret::from(*secret);
+    let point = secret.diffie_hellman(&PublicKey::from(*public)).to_bytes();
     if same(&point, &[0; 32]) {
         return Err(WireError::Key);
     }
-    crypto_box::crypto_box_beforenm(public, secret).map_err(|_| WireError::Key)
+    // HSalsa20 over a nonce of zeros, as crypto_box has it.
+    let key = XSalsa20Poly1305::kdf((&point).into(), &Default::default());
+    Ok(key.into())
 }
 
 /// secretbox, and box under a [`shared_key`]: tag, then ciphertext.
 pub(crate) fn secretbox(message: &[u8], nonce: &[u8; NONCE], key: &[u8; 32]) -> Vec<u8> {
-    let mut sealed = vec![0; message.len() + TAG];
-    match crypto_secretbox::crypto_secretbox_easy(&mut sealed, message, nonce, key) {
-        Ok(()) => sealed,
-        // The output has the right length and no message here nears the limit of 2^38 bytes.
-        Err(_) => Vec::new(),
-    }
+    // No message here nears the limit of 2^38 bytes.
+    XSalsa20Poly1305::new(key.into())
+        .encrypt(nonce.into(), message)
+        .unwrap_or_default()
 }
 
 /// Opens a secretbox, or a box under a [`shared_key`].
@@ -137,30 +138,30 @@ pub(crate) fn secretbox_open(
     nonce: &[u8; NONCE],
     key: &[u8; 32],
 ) -> Option<Vec<u8>> {
-    let mut message = vec![0; sealed.len().checked_sub(TAG)?];
-    crypto_secretbox::crypto_secretbox_open_easy(&mut message, sealed, nonce, key).ok()?;
-    Some(message)
+    XSalsa20Poly1305::new(key.into())
+        .decrypt(nonce.into(), sealed)
+        .ok()
 }
 
 /// An Ed25519 key pair.
 #[derive(Clone)]
 pub(crate) struct SignPair {
     pub(crate) public: [u8; 32],
-    secret: [u8; 64],
+    secret: SigningKey,
 }
 
 impl SignPair {
     pub(crate) fn from_seed(seed: &[u8; 32]) -> Self {
-        let (public, secret) = crypto_sign::crypto_sign_seed_keypair(seed);
-        Self { public, secret }
+        let secret = SigningKey::from_bytes(seed);
+        Self {
+            public: secret.verifying_key().to_bytes(),
+            secret,
+        }
     }
 
     /// Signature, then the message.
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
-        let mut signature = [0; SIGNATURE];
-        // Fixed-size arguments: dryoc documents that this does not fail.
-        let _ = crypto_sign::crypto_sign_detached(&mut signature, message, &self.secret);
-        let mut signed = signature.to_vec();
+        let mut signed = self.secret.sign(message).to_bytes().to_vec();
         signed.extend_from_slice(message);
         signed
     }
@@ -180,7 +181,8 @@ pub(crate) fn open_signed<'a>(signed: &'a [u8], public: &[u8; 32]) -> Result<&'a
     if !below_order(scalar) || sign_public(public).is_err() {
         return Err(WireError::Seal);
     }
-    crypto_sign::crypto_sign_verify_detached(&signature, message, public)
+    VerifyingKey::from_bytes(public)
+        .and_then(|key| key.verify_strict(message, &Signature::from_bytes(&signature)))
         .map_err(|_| WireError::Seal)?;
     Ok(message)
 }

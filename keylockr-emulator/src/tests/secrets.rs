@@ -99,9 +99,9 @@ pub(crate) fn open_record(
 
 /// The key of the inner layer.
 pub(crate) fn inner_key(filekey: &[u8; 32]) -> [u8; 32] {
-    let mut key = [0; 32];
-    crypto_auth_hmacsha256(&mut key, b"keylockr-inner-v1", filekey);
-    key
+    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(filekey).unwrap();
+    mac.update(b"keylockr-inner-v1");
+    mac.finalize().into_bytes().into()
 }
 
 /// The content with its inner layer (8.3).

@@ -15,8 +15,8 @@ use keylockr_client::{
     },
 };
 use keylockr_login::{
-    AttemptId, AttemptRecord, AttemptStore, Family, KeyLockrBuilder, Refusal, SessionRecord, SignInMethod,
-    StoreFuture,
+    AttemptId, AttemptRecord, AttemptStore, Family, KeyLockrBuilder, Refusal, SessionRecord,
+    SignInMethod, StoreFuture,
 };
 use serde_json::{Value, json};
 

@@ -113,10 +113,16 @@ fn warm_operations_allocate_nothing() {
             );
         };
         round();
-        for nth in 2..60 {
-            let counted = allocations(&mut round);
-            assert_eq!(counted, 0, "in round {nth} at {size} bytes");
+        // What is counted is the whole process's: the harness may begin another test meanwhile. What
+        // the operations do themselves would be there every time.
+        let mut counts = || (2..60).map(|_| allocations(&mut round)).collect::<Vec<_>>();
+        let mut counted = counts();
+        for _ in 0..4 {
+            if counted.iter().any(|count| *count > 0) {
+                counted = counts();
+            }
         }
+        assert_eq!(counted, [0; 58], "at {size} bytes");
     }
 }
 

@@ -22,6 +22,7 @@ pub mod admission;
 pub mod agent;
 pub mod bad_service;
 pub mod binding;
+pub mod completion;
 pub mod finish;
 pub mod guard;
 pub mod html;
@@ -122,16 +123,18 @@ macro_rules! conformance_suite {
                 logout_deletes_the_connection,
                 session_limits,
             }
+            completion {
+                completion_replay_refused,
+                completion_with_other_key_refused,
+                bare_triple_signs_nobody_in,
+                proof_is_for_one_origin_and_service,
+            }
             possession {
                 browser_keys_sign_in,
                 verify_sends_forms_on,
                 challenge_counts_as_a_start,
                 challenge_refuses_bad_keys,
                 verify_refuses_malformed_claims,
-                completion_replay_refused,
-                completion_with_other_key_refused,
-                bare_triple_signs_nobody_in,
-                proof_is_for_one_origin_and_service,
                 three_wrong_proofs_end_the_attempt,
                 verify_when_keylockr_cannot_be_asked,
                 twenty_proofs_one_session,
@@ -246,6 +249,7 @@ mod tests {
         let sources = [
             include_str!("admission.rs"),
             include_str!("binding.rs"),
+            include_str!("completion.rs"),
             include_str!("finish.rs"),
             include_str!("guard.rs"),
             include_str!("media.rs"),

@@ -142,12 +142,25 @@ impl Client {
         watch: &mut (dyn FnMut(&Login, &Progress) + Send),
         cancel: &CancellationToken,
     ) -> Result<LoginEnd, Error> {
+        let returned = ReturnedFrames::none();
+        self.resume_with_return(config, suspended, watch, returned, cancel)
+            .await
+    }
+
+    /// The same with `returned` as in [`login_with_return`](Self::login_with_return).
+    pub async fn resume_with_return(
+        &self,
+        config: LoginConfig,
+        suspended: &[u8],
+        watch: &mut (dyn FnMut(&Login, &Progress) + Send),
+        returned: ReturnedFrames,
+        cancel: &CancellationToken,
+    ) -> Result<LoginEnd, Error> {
         let answer_by = clock::monotonic() + self.service.config.timeouts.long;
         if self.server_keys(cancel).await?.is_none() {
             return Ok(LoginEnd::Cancelled);
         }
         let login = Login::resume(config, suspended, self.now()).map_err(Error::Resume)?;
-        let returned = ReturnedFrames::none();
         Ok(Box::pin(self.drive(login, answer_by, watch, returned, cancel)).await)
     }
 

@@ -119,13 +119,12 @@ impl fmt::Debug for Code {
     }
 }
 
-/// Which process runs an attempt. The token grows with every new owner: what a former owner still
-/// wants to write is recognised by its older one (fencing).
+/// Which process runs an attempt, for as long as it [says](crate::AttemptStore::beat) that it lives.
+/// Everything it writes is written on the condition that this is still so. The token counts owners.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Lease {
     pub(crate) owner: String,
     pub(crate) token: u64,
-    pub(crate) until: Moment,
 }
 
 /// Why an attempt cannot be exchanged for a session.
@@ -214,15 +213,29 @@ impl AttemptRecord {
         }
     }
 
-    /// Whether it is live and nobody runs it any more at `now`.
+    /// Which process runs it. `None` where nobody has to: it is approved or over, or its browser
+    /// holds the keys.
     #[must_use]
-    pub fn is_orphan(&self, now: Moment) -> bool {
+    pub fn runner(&self) -> Option<&str> {
         let runs = matches!(
             self.phase,
             Phase::Waiting | Phase::Connected | Phase::Authorized | Phase::Unlock
         );
-        runs && self.held_key.is_none()
-            && self.lease.as_ref().is_none_or(|lease| lease.until <= now)
+        let lease = self.lease.as_ref().filter(|_| runs);
+        lease.map(|lease| lease.owner.as_str())
+    }
+
+    /// Another process runs it from now on, if `former` still does.
+    pub(crate) fn take_over(&mut self, former: &str, owner: &str) -> bool {
+        let runs = self.runner() == Some(former);
+        match &mut self.lease {
+            Some(lease) if runs => {
+                owner.clone_into(&mut lease.owner);
+                lease.token = lease.token.saturating_add(1);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Ends the attempt if its time is over; says whether that changed it.
@@ -263,9 +276,9 @@ impl AttemptRecord {
         self.expire(now);
         let running = self.is_live() && !matches!(self.phase, Phase::Unlock | Phase::Done);
         if running {
+            // What is needed to take it over stays: the service repeats the approval then.
             self.phase = Phase::Unlock;
             self.code = None;
-            self.running = None;
             self.expires_at = self.expires_at.max(now.after(KEY_WAIT));
             self.forget_at = self
                 .forget_at

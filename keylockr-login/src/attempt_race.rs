@@ -21,7 +21,7 @@ use crate::{
     moment::Moment,
     return_to::ReturnTo,
     sealed::{Purpose, SealKey, SealKeys, Sealed},
-    store::{AttemptStore, Attempts, Change, Inserted, Replaced, StoreFuture},
+    store::{AttemptStore, Attempts, Change, Inserted, Orphan, Replaced, StoreFuture},
 };
 
 const NOW: Moment = Moment::from_millis(1_000);
@@ -64,7 +64,11 @@ impl AttemptStore for Cell {
         self.load(id)
     }
 
-    fn orphans(&self, _: Moment, _: usize) -> StoreFuture<'_, Vec<AttemptId>> {
+    fn beat<'a>(&'a self, _: &'a str, _: Duration) -> StoreFuture<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn orphans(&self, _: usize) -> StoreFuture<'_, Vec<Orphan>> {
         Box::pin(async { Ok(Vec::new()) })
     }
 
@@ -256,7 +260,10 @@ async fn a_change_that_always_loses_gives_up() {
         ) -> StoreFuture<'a, Option<AttemptRecord>> {
             self.load(id)
         }
-        fn orphans(&self, _: Moment, _: usize) -> StoreFuture<'_, Vec<AttemptId>> {
+        fn beat<'a>(&'a self, _: &'a str, _: Duration) -> StoreFuture<'a, ()> {
+            Box::pin(async { Ok(()) })
+        }
+        fn orphans(&self, _: usize) -> StoreFuture<'_, Vec<Orphan>> {
             Box::pin(async { Ok(Vec::new()) })
         }
         fn ping(&self) -> StoreFuture<'_, ()> {

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     net::IpAddr,
-    sync::{Arc, Mutex, Once},
+    sync::{Arc, Mutex, Once, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -443,6 +443,7 @@ impl KeyLockrBuilder {
             checks: Checks::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            stands_by: AtomicBool::default(),
             warn_no_address: Once::new(),
             warn_no_origin: Once::new(),
         })

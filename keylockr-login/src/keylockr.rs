@@ -53,7 +53,9 @@ impl KeyLockr {
     }
 
     pub(crate) fn new(shared: Shared) -> Self {
-        Self(Arc::new(shared))
+        let shared = Arc::new(shared);
+        shared.stand_by();
+        Self(shared)
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

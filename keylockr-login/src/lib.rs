@@ -78,6 +78,8 @@ mod binding;
 mod body;
 mod builder;
 mod checks;
+#[cfg(feature = "redis")]
+mod clock;
 mod conditions;
 mod connections;
 mod cookies;
@@ -115,6 +117,7 @@ mod status;
 mod store;
 mod stored;
 mod streams;
+mod takeover;
 mod turns;
 mod user;
 mod vault;
@@ -128,6 +131,8 @@ pub use keylockr_client::{
 };
 pub use keylockr_proto::{BoxSecret, Family, QrUri, Revision, ServerKeys, SignSecret, UnixTime};
 
+#[cfg(feature = "redis")]
+pub use self::store::{RedisError, RedisStores};
 pub use self::{
     account_type::AccountType,
     admit::{AccountUnavailable, Admit, NotAdmitted, SignIn},
@@ -156,8 +161,8 @@ pub use self::{
     session::{HttpSession, SESSION_KEY, SessionUnavailable},
     start_error::{ConfigError, StartError},
     store::{
-        AttemptStore, Inserted, MemoryAttempts, MemoryRevocations, Replaced, RevocationStore,
-        Revoked, Sought, StoreFuture, StoreUnavailable,
+        AttemptStore, Inserted, MemoryAttempts, MemoryRevocations, Orphan, Replaced,
+        RevocationStore, Revoked, Sought, StoreFuture, StoreUnavailable,
     },
     user::User,
     vault::{Bindings, RequestVault, VaultRefused},

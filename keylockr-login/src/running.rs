@@ -3,13 +3,14 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use keylockr_client::{
-    CancellationToken, FrameReturn, VaultGrant,
+    CancellationToken, FrameReturn, ReturnedFrames, VaultGrant,
     proto::login::{Authorized, Login, LoginConfig, LoginEnd, LoginFailure, Progress},
     return_channel,
 };
 use keylockr_proto::{ClientKeys, QrUri};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 use crate::{
     attempt::{AttemptRecord, Code, End, Failure, Phase},
@@ -24,8 +25,8 @@ use crate::{
     vault::NotReady,
 };
 
-/// A lease is good for so long, and renewed three times meanwhile.
-pub(crate) const LEASE: Duration = Duration::from_secs(30);
+/// Whoever waits for changes looks after this time whether all is well.
+pub(crate) const LOOK: Duration = Duration::from_secs(10);
 
 /// Between two tries to write what must not be lost.
 pub(crate) const RETRY: Duration = Duration::from_millis(500);
@@ -37,41 +38,67 @@ pub(crate) struct Approved {
     pub(crate) at: Moment,
 }
 
+/// An attempt to be driven: from its beginning, or from where another process left it.
+pub(crate) struct Work {
+    config: LoginConfig,
+    start: Start,
+}
+
+enum Start {
+    Beginning(Arc<ClientKeys>),
+    Suspended(Zeroizing<Vec<u8>>),
+}
+
+impl Work {
+    pub(crate) fn new(config: LoginConfig, keys: Arc<ClientKeys>) -> Self {
+        Self {
+            config,
+            start: Start::Beginning(keys),
+        }
+    }
+
+    /// `suspended` is what [`Login::suspend`] made of it.
+    pub(crate) fn resumed(config: LoginConfig, suspended: Zeroizing<Vec<u8>>) -> Self {
+        Self {
+            config,
+            start: Start::Suspended(suspended),
+        }
+    }
+}
+
 /// What the driver last showed.
 #[derive(Clone)]
 struct Shown {
     phase: Phase,
     code: Option<Code>,
-    suspended: Option<Arc<zeroize::Zeroizing<Vec<u8>>>>,
+    suspended: Option<Arc<Zeroizing<Vec<u8>>>>,
 }
 
 impl Shared {
     /// Drives one attempt to its end, and says in its record how far it is.
-    pub(crate) async fn run(
-        self: Arc<Self>,
-        id: AttemptId,
-        config: LoginConfig,
-        keys: Arc<ClientKeys>,
-    ) {
+    pub(crate) async fn run(self: Arc<Self>, id: AttemptId, work: Work) {
         let cancel = self.stop.child_token();
         let (shown, latest) = watch::channel(None);
         let suspends = self.attempts.is_shared();
+        let mut keys = None;
         let mut show = |login: &Login, progress: &Progress| {
+            keys.get_or_insert_with(|| Arc::clone(login.keys()));
             shown.send_replace(Some(what_to_show(login, progress, suspends, || {
                 self.client.now()
             })));
         };
         let (returns, returned) = return_channel();
-        let login =
-            self.client
-                .login_with_return(config, Arc::clone(&keys), &mut show, returned, &cancel);
         let end = tokio::select! {
             biased;
-            end = login => end,
+            end = self.login(work, &mut show, returned, &cancel) => end,
             () = self.follow(&id, latest, &returns, &cancel) => return,
         };
         match end {
-            LoginEnd::Done(authorized) => self.approved(&id, &authorized, keys).await,
+            LoginEnd::Done(authorized) => match keys {
+                Some(keys) => self.approved(&id, &authorized, keys).await,
+                // Nothing is approved before anything was shown.
+                None => self.write_end(&id, End::Failed(Failure::Protocol)).await,
+            },
             LoginEnd::Denied { .. } => self.write_end(&id, End::Denied).await,
             LoginEnd::Expired => self.write_end(&id, End::Expired).await,
             LoginEnd::Cancelled if self.stop.is_cancelled() => {
@@ -97,9 +124,36 @@ impl Shared {
         }
     }
 
-    /// Writes what the driver shows, hands it what a phone on the same device brought along, keeps
-    /// the lease up, and cancels the driver when the attempt was ended by somebody else. Never ends
-    /// by itself.
+    async fn login(
+        &self,
+        work: Work,
+        show: &mut (dyn FnMut(&Login, &Progress) + Send),
+        returned: ReturnedFrames,
+        cancel: &CancellationToken,
+    ) -> LoginEnd {
+        let config = work.config;
+        match work.start {
+            Start::Beginning(keys) => {
+                let login = self
+                    .client
+                    .login_with_return(config, keys, show, returned, cancel);
+                login.await
+            }
+            Start::Suspended(state) => {
+                let login = self
+                    .client
+                    .resume_with_return(config, &state, show, returned, cancel);
+                login.await.unwrap_or_else(|error| {
+                    tracing::warn!(name: "keylockr.attempt.not_resumed", %error, "not taken over");
+                    LoginEnd::Failed(LoginFailure::HandshakeFailed)
+                })
+            }
+        }
+    }
+
+    /// Writes what the driver shows, hands it what a phone on the same device brought along, and
+    /// cancels the driver when the attempt was ended or taken over by somebody else. Never ends by
+    /// itself.
     async fn follow(
         &self,
         id: &AttemptId,
@@ -122,12 +176,8 @@ impl Shared {
                         latest.mark_changed();
                     }
                 }
-                changed = self.attempts.changed(id, version, LEASE / 3) => match changed {
+                changed = self.attempts.changed(id, version, LOOK) => match changed {
                     Ok(Some(record)) if record.is_live() && self.is_mine(&record) => {
-                        if self.attempts.is_shared() && record.version == version {
-                            // A failure is tried again in time: the lease has two thirds left.
-                            let _ = self.renew_lease(id).await;
-                        }
                         let returning = record.returning.as_ref();
                         if returning.is_some_and(Returning::has_arrived)
                             && self.pass_on_return(id, returns).await.is_err()
@@ -182,20 +232,6 @@ impl Shared {
         lease.is_some_and(|lease| lease.owner == self.process)
     }
 
-    pub(crate) async fn renew_lease(&self, id: &AttemptId) -> Result<(), StoreUnavailable> {
-        let until = self.now().after(LEASE);
-        self.attempts
-            .change(id, |record| match &mut record.lease {
-                Some(lease) if lease.owner == self.process => {
-                    lease.until = until;
-                    Change::Store(())
-                }
-                _ => Change::Keep(()),
-            })
-            .await
-            .map(|_| ())
-    }
-
     async fn write_progress(&self, id: &AttemptId, shown: &Shown) -> Result<(), StoreUnavailable> {
         self.attempts
             .change(id, |record| {
@@ -239,7 +275,7 @@ impl Shared {
             },
             at: now,
         };
-        let Ok(plain) = serde_json::to_vec(&approved).map(zeroize::Zeroizing::new) else {
+        let Ok(plain) = serde_json::to_vec(&approved).map(Zeroizing::new) else {
             return self.write_end(id, End::Failed(Failure::Site)).await;
         };
         if self.wants_handovers() {
@@ -377,10 +413,11 @@ fn what_to_show(
         // The handshake is made: the code is known, if not yet to be shown.
         _ => (Phase::Waiting, login.tmp_id().map(QrUri::new)),
     };
-    let suspended = if suspends && phase == Phase::Connected {
+    // From the handshake on, for from then on somebody may have the code.
+    let suspended = if suspends && phase != Phase::Authorized {
         login
             .suspend(now())
-            .map(|state| Arc::new(zeroize::Zeroizing::new(state.as_bytes().to_vec())))
+            .map(|state| Arc::new(Zeroizing::new(state.as_bytes().to_vec())))
     } else {
         None
     };

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Arc, Mutex, Once},
+    sync::{Arc, Mutex, Once, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -79,6 +79,7 @@ pub(crate) struct Shared {
     pub(crate) checks: Checks,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
+    pub(crate) stands_by: AtomicBool,
     pub(crate) warn_no_address: Once,
     pub(crate) warn_no_origin: Once,
 }

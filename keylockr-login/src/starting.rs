@@ -17,7 +17,7 @@ use crate::{
     request::Head,
     return_to::ReturnTo,
     returning::Returning,
-    running::LEASE,
+    running::Work,
     shared::Shared,
     store::{Change, Inserted, StoreUnavailable},
 };
@@ -38,11 +38,10 @@ impl Shared {
     ) -> Result<Begun, Refusal> {
         let keys = self.keys.keys(&self.client).map_err(|_| no_entropy())?;
         let begun = self
-            .insert(head, next, |record, now| {
+            .insert(head, next, |record| {
                 record.lease = Some(Lease {
                     owner: self.process.clone(),
                     token: 1,
-                    until: now.after(LEASE),
                 });
                 // No other dialect knows a way back (K 10).
                 if self.service.family() == Family::AppData {
@@ -52,8 +51,10 @@ impl Shared {
             })
             .await?;
         let config = self.login_config(head, begun.record.started_from);
+        self.stand_by();
         let (shared, id) = (Arc::clone(self), begun.record.id.clone());
-        self.tasks.spawn(Box::pin(shared.run(id, config, keys)));
+        self.tasks
+            .spawn(Box::pin(shared.run(id, Work::new(config, keys))));
         Ok(begun)
     }
 
@@ -68,7 +69,7 @@ impl Shared {
         let challenge = random().map_err(|_| no_entropy())?;
         let held = HeldKey { sign, challenge };
         let begun = self
-            .insert(head, next, |record, _| held.put_into(record, &self.seal))
+            .insert(head, next, |record| held.put_into(record, &self.seal))
             .await?;
         Ok((begun, held))
     }
@@ -78,7 +79,7 @@ impl Shared {
         &self,
         head: &Head,
         next: &ReturnTo,
-        complete: impl FnOnce(&mut AttemptRecord, Moment) -> Result<(), NoEntropy> + Send,
+        complete: impl FnOnce(&mut AttemptRecord) -> Result<(), NoEntropy> + Send,
     ) -> Result<Begun, Refusal> {
         if self.stop.is_cancelled() {
             return Err(Refusal::ServiceUnavailable { retry_after: 10 });
@@ -89,7 +90,7 @@ impl Shared {
         let (browser, cookie) = self.browser_for_start(head, now).await?;
         let id = AttemptId::random().map_err(|_| no_entropy())?;
         let mut record = AttemptRecord::new(id, browser, now, self.attempt_life, next, address);
-        complete(&mut record, now).map_err(|_| no_entropy())?;
+        complete(&mut record).map_err(|_| no_entropy())?;
         let inserted = self
             .attempts
             .insert(record.clone(), self.limits.attempts, now)

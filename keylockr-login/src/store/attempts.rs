@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{AttemptStore, Gate, Inserted, Replaced, StoreUnavailable};
+use super::{AttemptStore, Gate, Inserted, Orphan, Replaced, StoreUnavailable};
 use crate::{
     attempt::AttemptRecord,
     binding::{AttemptId, BrowserHash},
@@ -108,6 +108,14 @@ impl Attempts {
             }
         }
         Err(StoreUnavailable)
+    }
+
+    pub(crate) async fn beat(&self, process: &str, life: Duration) -> Result<(), StoreUnavailable> {
+        self.gate.pass(self.store.beat(process, life)).await
+    }
+
+    pub(crate) async fn orphans(&self, most: usize) -> Result<Vec<Orphan>, StoreUnavailable> {
+        self.gate.pass(self.store.orphans(most)).await
     }
 
     pub(crate) async fn ping(&self) -> Result<(), StoreUnavailable> {

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{AttemptStore, Inserted, Replaced, StoreFuture};
+use super::{AttemptStore, Inserted, Orphan, Replaced, StoreFuture};
 use crate::{
     attempt::AttemptRecord,
     binding::{AttemptId, BrowserHash},
@@ -201,16 +201,13 @@ impl AttemptStore for MemoryAttempts {
         })
     }
 
-    fn orphans(&self, now: Moment, most: usize) -> StoreFuture<'_, Vec<AttemptId>> {
-        let entries = self.entries();
-        let orphans = entries
-            .attempts
-            .values()
-            .filter(|entry| entry.record.is_orphan(now))
-            .map(|entry| entry.record.id.clone())
-            .take(most)
-            .collect();
-        Box::pin(std::future::ready(Ok(orphans)))
+    fn beat<'a>(&'a self, _: &'a str, _: Duration) -> StoreFuture<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// None: there is one process, and whoever asks is it.
+    fn orphans(&self, _: usize) -> StoreFuture<'_, Vec<Orphan>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {

@@ -4,10 +4,14 @@
 mod attempts;
 mod gate;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 mod revocations;
 
 use std::{future::Future, pin::Pin, time::Duration};
 
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisError, RedisStores};
 pub(crate) use self::{
     attempts::{Attempts, Change},
     gate::Gate,
@@ -36,7 +40,7 @@ pub struct StoreUnavailable;
 /// version; it may forget a record at [`AttemptRecord::forget_at`], not earlier.
 pub trait AttemptStore: Send + Sync + 'static {
     /// Whether other processes see the same attempts. If so, running logins are sealed into their
-    /// records and leases are kept up.
+    /// records, and processes take over from those that are gone.
     fn is_shared(&self) -> bool {
         true
     }
@@ -62,11 +66,25 @@ pub trait AttemptStore: Send + Sync + 'static {
         at_most: Duration,
     ) -> StoreFuture<'a, Option<AttemptRecord>>;
 
-    /// Up to `most` attempts that nobody runs any more ([`AttemptRecord::is_orphan`]).
-    fn orphans(&self, now: Moment, most: usize) -> StoreFuture<'_, Vec<AttemptId>>;
+    /// Says that a process lives: for `life` from now, unless it says so again. Zero: it is leaving.
+    ///
+    /// The time is the store's own: no clock of one process is held against another's.
+    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, ()>;
+
+    /// Up to `most` attempts whose [runner](AttemptRecord::runner) does not live.
+    fn orphans(&self, most: usize) -> StoreFuture<'_, Vec<Orphan>>;
 
     /// Whether the store answers.
     fn ping(&self) -> StoreFuture<'_, ()>;
+}
+
+/// An attempt that nobody runs any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// Which one.
+    pub attempt: AttemptId,
+    /// The process that ran it.
+    pub runner: String,
 }
 
 /// What became of an insertion.

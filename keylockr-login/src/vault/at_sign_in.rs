@@ -12,7 +12,7 @@ use crate::{
     binding::AttemptId,
     connections::Handover,
     limits::HOOK_WAIT,
-    running::RETRY,
+    running::{LOOK, RETRY},
     shared::Shared,
     store::{Change, StoreUnavailable},
 };
@@ -77,22 +77,14 @@ impl Shared {
         vault.unlock().await.map_err(|error| end_of(&error))
     }
 
-    /// Waits until an attempt is over or somebody else's, and keeps the lease up meanwhile.
+    /// Waits until an attempt is over or somebody else's.
     async fn until_ended(&self, id: &AttemptId) {
         let mut version = 0;
         loop {
-            match self
-                .attempts
-                .changed(id, version, crate::running::LEASE / 3)
-                .await
-            {
+            match self.attempts.changed(id, version, LOOK).await {
                 Ok(Some(record)) if record.is_live() && self.is_mine(&record) => {
                     if record.expires_at() <= self.now() {
                         return;
-                    }
-                    if self.attempts.is_shared() && record.version == version {
-                        // A failure is tried again in time: the lease has two thirds left.
-                        let _ = self.renew_lease(id).await;
                     }
                     version = record.version;
                 }

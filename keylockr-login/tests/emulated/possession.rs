@@ -15,8 +15,8 @@ use keylockr_client::{
     },
 };
 use keylockr_login::{
-    AttemptId, AttemptRecord, AttemptStore, Family, KeyLockrBuilder, Refusal, SessionRecord,
-    SignInMethod, StoreFuture,
+    AttemptId, AttemptRecord, AttemptStore, Family, KeyLockrBuilder, Orphan, Refusal,
+    SessionRecord, SignInMethod, StoreFuture,
 };
 use serde_json::{Value, json};
 
@@ -309,8 +309,12 @@ impl AttemptStore for Altered {
         self.store.changed(id, seen, at_most)
     }
 
-    fn orphans(&self, now: keylockr_login::Moment, most: usize) -> StoreFuture<'_, Vec<AttemptId>> {
-        self.store.orphans(now, most)
+    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, ()> {
+        self.store.beat(process, life)
+    }
+
+    fn orphans(&self, most: usize) -> StoreFuture<'_, Vec<Orphan>> {
+        self.store.orphans(most)
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {

@@ -10,7 +10,7 @@ use keylockr_client::Client;
 use keylockr_emulator::Emulator;
 use keylockr_login::{
     AttemptId, AttemptRecord, AttemptStore, BrowserHash, HttpSession, Inserted, KeyLockr,
-    KeyLockrBuilder, MemoryAttempts, MemoryRevocations, Moment, Replaced, RevocationStore,
+    KeyLockrBuilder, MemoryAttempts, MemoryRevocations, Moment, Orphan, Replaced, RevocationStore,
     Revocations, Revoked, SESSION_KEY, SessionRecord, SessionUnavailable, Sought, StoreFuture,
     StoreUnavailable,
 };
@@ -206,8 +206,12 @@ impl AttemptStore for Common {
         self.0.changed(id, seen, at_most)
     }
 
-    fn orphans(&self, now: Moment, most: usize) -> StoreFuture<'_, Vec<AttemptId>> {
-        self.0.orphans(now, most)
+    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, ()> {
+        self.0.beat(process, life)
+    }
+
+    fn orphans(&self, most: usize) -> StoreFuture<'_, Vec<Orphan>> {
+        self.0.orphans(most)
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {
@@ -257,8 +261,12 @@ impl<S: AttemptStore> AttemptStore for Troubled<S> {
         troubled!(self, false, self.0.changed(id, seen, at_most))
     }
 
-    fn orphans(&self, now: Moment, most: usize) -> StoreFuture<'_, Vec<AttemptId>> {
-        troubled!(self, false, self.0.orphans(now, most))
+    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, ()> {
+        troubled!(self, false, self.0.beat(process, life))
+    }
+
+    fn orphans(&self, most: usize) -> StoreFuture<'_, Vec<Orphan>> {
+        troubled!(self, false, self.0.orphans(most))
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {

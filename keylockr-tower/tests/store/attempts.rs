@@ -13,7 +13,7 @@ use keylockr_emulator::conformance::{
     StoreDown, StoreSwitch,
 };
 use keylockr_login::{
-    AttemptId, AttemptRecord, AttemptStore, BrowserHash, Inserted, MemoryAttempts, Moment,
+    AttemptId, AttemptRecord, AttemptStore, BrowserHash, Inserted, MemoryAttempts, Moment, Orphan,
     Replaced, StoreFuture, StoreUnavailable,
 };
 
@@ -75,8 +75,12 @@ impl AttemptStore for SwitchedAttempts {
         self.behind(Read, self.memory.changed(id, seen, at_most))
     }
 
-    fn orphans(&self, now: Moment, most: usize) -> StoreFuture<'_, Vec<AttemptId>> {
-        self.behind(Read, self.memory.orphans(now, most))
+    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, ()> {
+        self.behind(Read, self.memory.beat(process, life))
+    }
+
+    fn orphans(&self, most: usize) -> StoreFuture<'_, Vec<Orphan>> {
+        self.behind(Read, self.memory.orphans(most))
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {

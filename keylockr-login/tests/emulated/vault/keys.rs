@@ -11,8 +11,8 @@ use keylockr_client::proto::{
 use keylockr_emulator::{Direction, Mode, NewService};
 use keylockr_login::{
     AttemptId, AttemptRecord, AttemptStore, BoxSecret, BrowserHash, Family, Inserted,
-    KeyLockrBuilder, KeyPolicy, Moment, Replaced, Revision, SignSecret, StoreFuture, VaultConfig,
-    VaultError,
+    KeyLockrBuilder, KeyPolicy, Moment, Orphan, Replaced, Revision, SignSecret, StoreFuture,
+    VaultConfig, VaultError,
 };
 
 use super::{Notes, sent, signed_in, vault, with_data};
@@ -209,8 +209,12 @@ impl AttemptStore for Noted {
         self.0.changed(id, seen, at_most)
     }
 
-    fn orphans(&self, now: Moment, most: usize) -> StoreFuture<'_, Vec<AttemptId>> {
-        self.0.orphans(now, most)
+    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, ()> {
+        self.0.beat(process, life)
+    }
+
+    fn orphans(&self, most: usize) -> StoreFuture<'_, Vec<Orphan>> {
+        self.0.orphans(most)
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {

@@ -15,4 +15,5 @@ mod revocation;
 mod sessions;
 mod sign_in;
 mod stage;
+mod takeover;
 mod vault;

@@ -172,29 +172,47 @@ impl Trouble {
     }
 }
 
-/// A store as several processes share it.
+/// A store as several processes share it; clones are the same one.
+#[derive(Clone, Default)]
+pub(crate) struct Common(Arc<Shelf>);
+
 #[derive(Default)]
-pub(crate) struct Common(MemoryAttempts);
+struct Shelf {
+    attempts: MemoryAttempts,
+    known: Mutex<Vec<AttemptId>>,
+    /// Until when each process lives.
+    alive: Mutex<HashMap<String, tokio::time::Instant>>,
+}
+
+impl Shelf {
+    fn lives(&self, process: &str) -> bool {
+        let now = tokio::time::Instant::now();
+        let alive = self.alive.lock().unwrap();
+        alive.get(process).is_some_and(|until| *until > now)
+    }
+}
 
 impl AttemptStore for Common {
     fn insert(&self, record: AttemptRecord, most: usize, now: Moment) -> StoreFuture<'_, Inserted> {
+        self.0.known.lock().unwrap().push(record.id().clone());
         // As it would be stored elsewhere: everything that counts has to survive this.
         let stored = serde_json::to_vec(&record).unwrap();
-        self.0
-            .insert(serde_json::from_slice(&stored).unwrap(), most, now)
+        let record = serde_json::from_slice(&stored).unwrap();
+        self.0.attempts.insert(record, most, now)
     }
 
     fn load<'a>(&'a self, id: &'a AttemptId) -> StoreFuture<'a, Option<AttemptRecord>> {
-        self.0.load(id)
+        self.0.attempts.load(id)
     }
 
     fn of_browser<'a>(&'a self, browser: &'a BrowserHash) -> StoreFuture<'a, Vec<AttemptRecord>> {
-        self.0.of_browser(browser)
+        self.0.attempts.of_browser(browser)
     }
 
     fn replace(&self, record: AttemptRecord) -> StoreFuture<'_, Replaced> {
         let stored = serde_json::to_vec(&record).unwrap();
-        self.0.replace(serde_json::from_slice(&stored).unwrap())
+        let record = serde_json::from_slice(&stored).unwrap();
+        self.0.attempts.replace(record)
     }
 
     fn changed<'a>(
@@ -203,19 +221,35 @@ impl AttemptStore for Common {
         seen: u64,
         at_most: Duration,
     ) -> StoreFuture<'a, Option<AttemptRecord>> {
-        self.0.changed(id, seen, at_most)
+        self.0.attempts.changed(id, seen, at_most)
     }
 
     fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, ()> {
-        self.0.beat(process, life)
+        let until = tokio::time::Instant::now() + life;
+        let mut alive = self.0.alive.lock().unwrap();
+        alive.insert(process.to_owned(), until);
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn orphans(&self, most: usize) -> StoreFuture<'_, Vec<Orphan>> {
-        self.0.orphans(most)
+        Box::pin(async move {
+            let known = self.0.known.lock().unwrap().clone();
+            let mut orphans = Vec::new();
+            for attempt in known {
+                let record = self.load(&attempt).await?;
+                let runner = record.as_ref().and_then(AttemptRecord::runner);
+                let runner = runner.filter(|runner| !self.0.lives(runner));
+                if let Some(runner) = runner.map(str::to_owned) {
+                    orphans.push(Orphan { attempt, runner });
+                }
+            }
+            orphans.truncate(most);
+            Ok(orphans)
+        })
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {
-        self.0.ping()
+        self.0.attempts.ping()
     }
 }
 

@@ -64,8 +64,8 @@ impl AttemptStore for Cell {
         self.load(id)
     }
 
-    fn beat<'a>(&'a self, _: &'a str, _: Duration) -> StoreFuture<'a, ()> {
-        Box::pin(async { Ok(()) })
+    fn beat<'a>(&'a self, _: &'a str, _: Duration) -> StoreFuture<'a, Option<Moment>> {
+        Box::pin(async { Ok(None) })
     }
 
     fn orphans(&self, _: usize) -> StoreFuture<'_, Vec<Orphan>> {
@@ -260,8 +260,8 @@ async fn a_change_that_always_loses_gives_up() {
         ) -> StoreFuture<'a, Option<AttemptRecord>> {
             self.load(id)
         }
-        fn beat<'a>(&'a self, _: &'a str, _: Duration) -> StoreFuture<'a, ()> {
-            Box::pin(async { Ok(()) })
+        fn beat<'a>(&'a self, _: &'a str, _: Duration) -> StoreFuture<'a, Option<Moment>> {
+            Box::pin(async { Ok(None) })
         }
         fn orphans(&self, _: usize) -> StoreFuture<'_, Vec<Orphan>> {
             Box::pin(async { Ok(Vec::new()) })

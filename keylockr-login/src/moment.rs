@@ -1,6 +1,9 @@
 //! The service's own time axis.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
+    time::Duration,
+};
 
 use keylockr_proto::{Now, UnixTime};
 use serde::{Deserialize, Serialize};
@@ -47,21 +50,54 @@ impl Moment {
 }
 
 /// Where the axis of this process begins.
-#[derive(Clone, Copy, Debug)]
+///
+/// Processes that share a store follow its clock: at once when they first hear of it, then so slowly
+/// that a step of that clock ends no session.
+#[derive(Debug)]
 pub(crate) struct Axis {
     origin: Moment,
+    /// What is added to it, in milliseconds.
+    ahead: AtomicI64,
+    follows: AtomicBool,
 }
+
+/// An answer that took longer says too little about what time it is.
+const PROMPT: Duration = Duration::from_millis(250);
+/// At each answer at most so many milliseconds nearer: more than any two clocks part meanwhile.
+const STEP: i64 = 5;
 
 impl Axis {
     pub(crate) fn fixed_at(now: Now) -> Self {
         let unix = now.unix.as_secs().saturating_mul(1_000);
         Self {
             origin: Moment(unix.saturating_sub(millis(now.elapsed))),
+            ahead: AtomicI64::new(0),
+            follows: AtomicBool::new(false),
         }
     }
 
-    pub(crate) fn at(self, now: Now) -> Moment {
-        self.origin.after(now.elapsed)
+    pub(crate) fn at(&self, now: Now) -> Moment {
+        let moment = self.origin.after(now.elapsed);
+        Moment(
+            moment
+                .0
+                .saturating_add_signed(self.ahead.load(Ordering::Relaxed)),
+        )
+    }
+
+    /// Somewhere else it was `there` at some moment between `asked` and `answered`.
+    pub(crate) fn follow(&self, asked: Moment, there: Moment, answered: Moment) {
+        let took = answered.since(asked);
+        if took > PROMPT {
+            return;
+        }
+        let here = asked.after(took / 2);
+        let off = i64::try_from(i128::from(there.0) - i128::from(here.0)).unwrap_or(0);
+        let step = match self.follows.swap(true, Ordering::Relaxed) {
+            false => off,
+            true => off.clamp(-STEP, STEP),
+        };
+        self.ahead.fetch_add(step, Ordering::Relaxed);
     }
 }
 
@@ -83,5 +119,34 @@ mod tests {
         // The service's clock jumps by a day: nothing happens here.
         assert_eq!(axis.at(at(3_750, 87_400)), Moment(1_001_250));
         assert_eq!(Moment(5).since(Moment(7)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_shared_clock_is_followed_at_once_and_then_slowly() {
+        let now = Now::new(Duration::ZERO, UnixTime::from_secs(1_000));
+        let axis = Axis::fixed_at(now);
+        let follow = |there| {
+            let here = axis.at(now);
+            axis.follow(here, Moment(there), here.after(Duration::from_millis(20)));
+            axis.at(now)
+        };
+        assert_eq!(
+            follow(940_010),
+            Moment(940_000),
+            "a minute behind, from the first answer on"
+        );
+        assert_eq!(
+            follow(4_540_010),
+            Moment(940_005),
+            "its step of an hour is not made"
+        );
+        assert_eq!(
+            follow(940_013),
+            Moment(940_003),
+            "what clocks drift apart is"
+        );
+        let here = axis.at(now);
+        axis.follow(here, Moment(0), here.after(PROMPT * 2));
+        assert_eq!(axis.at(now), here, "a late answer says nothing");
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     proxies::Proxy,
     revoked::RevokedList,
     sealed::SealKeys,
-    store::{Attempts, Gate},
+    store::{Attempts, Gate, StoreUnavailable},
     streams::Streams,
     turns::Turns,
     vault::VaultSite,
@@ -87,6 +87,16 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn now(&self) -> Moment {
         self.axis.at(self.client.now())
+    }
+
+    /// Follows the clock of the store that processes share.
+    pub(crate) async fn beat(&self, life: Duration) -> Result<(), StoreUnavailable> {
+        let before = self.now();
+        let there = self.attempts.beat(&self.process, life).await?;
+        if let Some(there) = there {
+            self.axis.follow(before, there, self.now());
+        }
+        Ok(())
     }
 }
 

@@ -130,7 +130,7 @@ async fn watch(shared: Weak<Shared>, stop: CancellationToken) {
         let Some(shared) = shared.upgrade() else {
             return;
         };
-        let beat = shared.attempts.beat(&shared.process, LIFE).await;
+        let beat = shared.beat(LIFE).await;
         steady = beat.map_or(0, |()| steady.saturating_add(1));
         if steady >= STEADY && shared.take_over().await.is_err() {
             steady = 0;
@@ -138,6 +138,6 @@ async fn watch(shared: Weak<Shared>, stop: CancellationToken) {
     }
     // Leaving: others need not wait to notice.
     if let Some(shared) = shared.upgrade() {
-        let _ = shared.attempts.beat(&shared.process, Duration::ZERO).await;
+        let _ = shared.beat(Duration::ZERO).await;
     }
 }

@@ -110,7 +110,11 @@ impl Attempts {
         Err(StoreUnavailable)
     }
 
-    pub(crate) async fn beat(&self, process: &str, life: Duration) -> Result<(), StoreUnavailable> {
+    pub(crate) async fn beat(
+        &self,
+        process: &str,
+        life: Duration,
+    ) -> Result<Option<Moment>, StoreUnavailable> {
         self.gate.pass(self.store.beat(process, life)).await
     }
 

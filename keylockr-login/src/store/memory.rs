@@ -201,8 +201,8 @@ impl AttemptStore for MemoryAttempts {
         })
     }
 
-    fn beat<'a>(&'a self, _: &'a str, _: Duration) -> StoreFuture<'a, ()> {
-        Box::pin(std::future::ready(Ok(())))
+    fn beat<'a>(&'a self, _: &'a str, _: Duration) -> StoreFuture<'a, Option<Moment>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     /// None: there is one process, and whoever asks is it.

@@ -67,9 +67,11 @@ pub trait AttemptStore: Send + Sync + 'static {
     ) -> StoreFuture<'a, Option<AttemptRecord>>;
 
     /// Says that a process lives: for `life` from now, unless it says so again. Zero: it is leaving.
-    ///
     /// The time is the store's own: no clock of one process is held against another's.
-    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, ()>;
+    ///
+    /// The answer is what time it is by that clock, if it has one: processes follow it, so that a
+    /// revocation on one is later than the session of another that it is to end.
+    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, Option<Moment>>;
 
     /// Up to `most` attempts whose [runner](AttemptRecord::runner) does not live.
     fn orphans(&self, most: usize) -> StoreFuture<'_, Vec<Orphan>>;

@@ -309,7 +309,11 @@ impl AttemptStore for Altered {
         self.store.changed(id, seen, at_most)
     }
 
-    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, ()> {
+    fn beat<'a>(
+        &'a self,
+        process: &'a str,
+        life: Duration,
+    ) -> StoreFuture<'a, Option<keylockr_login::Moment>> {
         self.store.beat(process, life)
     }
 

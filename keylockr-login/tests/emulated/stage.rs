@@ -224,11 +224,11 @@ impl AttemptStore for Common {
         self.0.attempts.changed(id, seen, at_most)
     }
 
-    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, ()> {
+    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, Option<Moment>> {
         let until = tokio::time::Instant::now() + life;
         let mut alive = self.0.alive.lock().unwrap();
         alive.insert(process.to_owned(), until);
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     fn orphans(&self, most: usize) -> StoreFuture<'_, Vec<Orphan>> {
@@ -295,7 +295,7 @@ impl<S: AttemptStore> AttemptStore for Troubled<S> {
         troubled!(self, false, self.0.changed(id, seen, at_most))
     }
 
-    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, ()> {
+    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, Option<Moment>> {
         troubled!(self, false, self.0.beat(process, life))
     }
 

@@ -75,7 +75,7 @@ impl AttemptStore for SwitchedAttempts {
         self.behind(Read, self.memory.changed(id, seen, at_most))
     }
 
-    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, ()> {
+    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, Option<Moment>> {
         self.behind(Read, self.memory.beat(process, life))
     }
 

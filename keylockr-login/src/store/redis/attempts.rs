@@ -38,6 +38,7 @@ pub(super) struct RedisAttempts {
     replace: Script,
     of_browser: Script,
     orphans: Script,
+    beat: Script,
 }
 
 impl RedisAttempts {
@@ -49,6 +50,7 @@ impl RedisAttempts {
             replace: Script::new(include_str!("replace.lua")),
             of_browser: Script::new(include_str!("of_browser.lua")),
             orphans: Script::new(include_str!("orphans.lua")),
+            beat: Script::new(include_str!("beat.lua")),
         }
     }
 
@@ -185,20 +187,12 @@ impl AttemptStore for RedisAttempts {
         Box::pin(self.wait(id, seen, at_most))
     }
 
-    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, ()> {
+    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, Option<Moment>> {
         Box::pin(async move {
             let key = self.redis.key("alive", process);
-            let mut command = redis::Cmd::new();
-            match life.as_millis() {
-                0 => command.arg("DEL").arg(key),
-                life => command
-                    .arg("SET")
-                    .arg(key)
-                    .arg("")
-                    .arg("PX")
-                    .arg(life.to_string()),
-            };
-            self.redis.ask(&command).await
+            let life = life.as_millis().to_string();
+            let now: u64 = self.redis.run(&self.beat, &[&key], &[&life]).await?;
+            Ok(Some(Moment::from_millis(now)))
         })
     }
 

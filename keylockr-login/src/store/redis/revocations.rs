@@ -53,8 +53,10 @@ impl RedisRevocations {
         let [at_text, kept_for] = arguments.each_ref().map(String::as_str);
         let keys = keys.each_ref().map(String::as_str);
         let arguments = [at_text, kept_for, kind, name];
-        let () = self.redis.run(&self.revoke, &keys, &arguments).await?;
+        let at: u64 = self.redis.run(&self.revoke, &keys, &arguments).await?;
+        let at = Moment::from_millis(at);
         // Here at once; elsewhere as soon as they hear of it.
+        let keep_until = keep_until.max(at);
         self.known.revoke(whom, at, keep_until).await
     }
 

@@ -209,7 +209,7 @@ impl AttemptStore for Noted {
         self.0.changed(id, seen, at_most)
     }
 
-    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, ()> {
+    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, Option<Moment>> {
         self.0.beat(process, life)
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use keylockr_client::{
-    CancellationToken, Client, DEFAULT_BASE_URL, VaultConfig,
+    CancellationToken, Client, DEFAULT_BASE_URL, ReplayMemory, VaultConfig,
     proto::login::{LoginConfig, VerifyPolicy},
 };
 use keylockr_proto::{AppTag, DisplayName, Family, Revision, ServerKeys, Service, SvcId};
@@ -36,11 +36,16 @@ use crate::{
     shared::{Place, Shared},
     start_error::{ConfigError, StartError},
     starting::process_name,
-    store::{AttemptStore, Attempts, Gate, MemoryAttempts, MemoryRevocations, RevocationStore},
+    store::{
+        AttemptStore, Attempts, Gate, MemoryAttempts, MemoryRevocations, RateStore, RevocationStore,
+    },
     streams::Streams,
     turns::Turns,
     vault::{AnyBindings, Bindings, VaultSite},
 };
+
+#[cfg(feature = "redis")]
+use crate::store::RedisStores;
 
 /// An application's own answers for refusals.
 pub(crate) type Restyle = Arc<dyn Fn(&Refusal, bool) -> Option<Answer> + Send + Sync>;
@@ -79,6 +84,8 @@ pub struct KeyLockrBuilder {
     place: Option<Place>,
     attempts: Option<Arc<dyn AttemptStore>>,
     revocations: Option<Arc<dyn RevocationStore>>,
+    rates: Option<Arc<dyn RateStore>>,
+    replay: Option<Arc<dyn ReplayMemory>>,
     seal: Option<SealKey>,
     former_seals: Vec<SealKey>,
 }
@@ -115,6 +122,8 @@ impl KeyLockrBuilder {
             place: None,
             attempts: None,
             revocations: None,
+            rates: None,
+            replay: None,
             seal: None,
             former_seals: Vec::new(),
         }
@@ -326,6 +335,23 @@ impl KeyLockrBuilder {
         self
     }
 
+    /// Who counts how often an address starts attempts: each process for itself.
+    pub fn rates(mut self, store: Arc<dyn RateStore>) -> Self {
+        self.rates = Some(store);
+        self
+    }
+
+    /// Everything that several processes share, in Redis: attempts, revocations, the limit on starts
+    /// and, unless there is a [`client`](Self::client), seen frames. It takes a
+    /// [`seal_key`](Self::seal_key) that all of them have.
+    #[cfg(feature = "redis")]
+    pub fn redis(mut self, redis: &RedisStores) -> Self {
+        self.replay = Some(redis.replay());
+        self.attempts(redis.attempts())
+            .revocations(redis.revocations())
+            .rates(redis.rates())
+    }
+
     /// The key that seals attempts at rest; a random one by default, which a restart forgets.
     pub fn seal_key(mut self, key: impl Into<SealKey>) -> Self {
         self.seal = Some(key.into());
@@ -400,7 +426,13 @@ impl KeyLockrBuilder {
         };
         let client = match self.client {
             Some(client) => client,
-            None => Client::builder(&self.api).pins(self.pins).build()?,
+            None => {
+                let client = Client::builder(&self.api).pins(self.pins);
+                match self.replay {
+                    Some(memory) => client.replay_memory(memory).build()?,
+                    None => client.build()?,
+                }
+            }
         };
         let revocations = self
             .revocations
@@ -433,6 +465,8 @@ impl KeyLockrBuilder {
             attempts: Attempts::new(attempts),
             revoked: RevokedList::new(revocations, self.session.absolute),
             session_gate: Gate::default(),
+            rates: self.rates,
+            rates_gate: Gate::default(),
             starts: Limiter::new(limits.starts_a_minute, 60 * second, limits.addresses),
             polls: Limiter::new(limits.polls_a_second, second, limits.attempts),
             limits,

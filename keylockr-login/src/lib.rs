@@ -126,8 +126,8 @@ mod visit;
 
 pub use keylockr_client::{
     BindingError, BindingSecret, Client, MemoryRecords, MemoryUnavailable, RecordFacts, RecordId,
-    RecordMemory, RecordVersion, Rollback, SenderPin, Snapshot, Vault, VaultConfig, VaultError,
-    VaultProgress, VaultWatch, WriteOutcome, Zeroizing, proto::login::VerifyPolicy,
+    RecordMemory, RecordVersion, ReplayMemory, Rollback, SenderPin, Snapshot, Vault, VaultConfig,
+    VaultError, VaultProgress, VaultWatch, WriteOutcome, Zeroizing, proto::login::VerifyPolicy,
 };
 pub use keylockr_proto::{BoxSecret, Family, QrUri, Revision, ServerKeys, SignSecret, UnixTime};
 
@@ -161,7 +161,7 @@ pub use self::{
     session::{HttpSession, SESSION_KEY, SessionUnavailable},
     start_error::{ConfigError, StartError},
     store::{
-        AttemptStore, Inserted, MemoryAttempts, MemoryRevocations, Orphan, Replaced,
+        AttemptStore, Inserted, MemoryAttempts, MemoryRevocations, Orphan, RateStore, Replaced,
         RevocationStore, Revoked, Sought, StoreFuture, StoreUnavailable,
     },
     user::User,

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    fmt,
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
     sync::{Mutex, PoisonError},
@@ -65,7 +66,7 @@ impl<K: Hash + Eq> Limiter<K> {
 }
 
 /// Whole seconds, rounded up, at least one: a promise that can be kept.
-fn seconds(duration: Duration) -> u32 {
+pub(crate) fn seconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis().div_ceil(1_000))
         .unwrap_or(u32::MAX)
         .max(1)
@@ -74,6 +75,13 @@ fn seconds(duration: Duration) -> u32 {
 /// Whom an address counts for: an IPv6 host has a whole /64 to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Household(IpAddr);
+
+/// As a store's key.
+impl fmt::Display for Household {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl From<IpAddr> for Household {
     fn from(address: IpAddr) -> Self {

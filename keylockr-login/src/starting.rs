@@ -11,6 +11,7 @@ use crate::{
     binding::{AttemptId, BrowserHash, BrowserSecret, NoEntropy, hex, random},
     cookies,
     held_key::HeldKey,
+    limiter::{Household, seconds},
     moment::Moment,
     proxies::client_address,
     refusal::Refusal,
@@ -86,7 +87,7 @@ impl Shared {
         }
         let now = self.now();
         let address = client_address(head, &self.proxies);
-        self.limit_starts(address, now)?;
+        self.limit_starts(address, now).await?;
         let (browser, cookie) = self.browser_for_start(head, now).await?;
         let id = AttemptId::random().map_err(|_| no_entropy())?;
         let mut record = AttemptRecord::new(id, browser, now, self.attempt_life, next, address);
@@ -107,7 +108,7 @@ impl Shared {
         Ok(Begun { record, cookie })
     }
 
-    fn limit_starts(&self, address: Option<IpAddr>, now: Moment) -> Result<(), Refusal> {
+    async fn limit_starts(&self, address: Option<IpAddr>, now: Moment) -> Result<(), Refusal> {
         let Some(address) = address else {
             // One shared limit for everybody would let one person lock out all others.
             self.warn_no_address.call_once(|| {
@@ -119,9 +120,22 @@ impl Shared {
             });
             return Ok(());
         };
-        self.starts
-            .admit(address.into(), now)
-            .map_err(|retry_after| Refusal::TooMany { retry_after })
+        let household = Household::from(address);
+        let admitted = match &self.rates {
+            None => self.starts.admit(household, now),
+            Some(_) if self.limits.starts_a_minute == 0 => Ok(()),
+            Some(rates) => {
+                let key = format!("start:{household}");
+                let minute = Duration::from_secs(60);
+                let admitted = rates.admit(&key, self.limits.starts_a_minute, minute);
+                let admitted = self.rates_gate.pass(admitted).await;
+                admitted
+                    .map_err(|StoreUnavailable| Refusal::StoreUnavailable)?
+                    .map_err(Duration::from_millis)
+                    .map_err(seconds)
+            }
+        };
+        admitted.map_err(|retry_after| Refusal::TooMany { retry_after })
     }
 
     /// The browser's hash: from its cookie, where we gave it that cookie and it is not spent; else

@@ -4,6 +4,7 @@
 mod attempts;
 mod gate;
 mod memory;
+mod rates;
 #[cfg(feature = "redis")]
 mod redis;
 mod revocations;
@@ -16,7 +17,7 @@ pub(crate) use self::{
     attempts::{Attempts, Change},
     gate::Gate,
 };
-pub use self::{memory::MemoryAttempts, revocations::MemoryRevocations};
+pub use self::{memory::MemoryAttempts, rates::RateStore, revocations::MemoryRevocations};
 use crate::{
     attempt::AttemptRecord,
     binding::{AttemptId, BrowserHash},

@@ -7,15 +7,23 @@
 mod attempts;
 mod changes;
 mod connection;
+mod rates;
+mod replay;
 mod revocations;
 mod tail;
 
 use std::{fmt, sync::Arc};
 
-use self::{attempts::RedisAttempts, connection::Connection, revocations::RedisRevocations};
-use super::{AttemptStore, RevocationStore};
+use keylockr_client::ReplayMemory;
 
-/// Attempts and revocations in one Redis (7.0 or later), shared by all processes of a site.
+use self::{
+    attempts::RedisAttempts, connection::Connection, rates::RedisRates, replay::RedisReplay,
+    revocations::RedisRevocations,
+};
+use super::{AttemptStore, RateStore, RevocationStore};
+
+/// Attempts, revocations, limits and seen frames in one Redis (7.0 or later), shared by all processes
+/// of a site: [`KeyLockrBuilder::redis`](crate::KeyLockrBuilder::redis).
 ///
 /// Clones are cheap and share the connections: one for commands, one that hears of changed attempts,
 /// one that follows revocations. Each comes back by itself after Redis was away; until then stores
@@ -28,6 +36,8 @@ use super::{AttemptStore, RevocationStore};
 pub struct RedisStores {
     attempts: Arc<RedisAttempts>,
     revocations: Arc<RedisRevocations>,
+    rates: Arc<RedisRates>,
+    replay: Arc<RedisReplay>,
 }
 
 /// Why there is no connection to Redis.
@@ -60,7 +70,9 @@ impl RedisStores {
         let connection = Connection::new(url, namespace)?;
         Ok(Self {
             attempts: Arc::new(RedisAttempts::new(connection.clone())),
-            revocations: Arc::new(RedisRevocations::new(connection)),
+            revocations: Arc::new(RedisRevocations::new(connection.clone())),
+            rates: Arc::new(RedisRates::new(connection.clone())),
+            replay: Arc::new(RedisReplay(connection)),
         })
     }
 
@@ -74,6 +86,19 @@ impl RedisStores {
     #[must_use]
     pub fn revocations(&self) -> Arc<dyn RevocationStore> {
         self.revocations.clone()
+    }
+
+    /// For [`KeyLockrBuilder::rates`](crate::KeyLockrBuilder::rates).
+    #[must_use]
+    pub fn rates(&self) -> Arc<dyn RateStore> {
+        self.rates.clone()
+    }
+
+    /// For `ClientBuilder::replay_memory`, where [`KeyPolicy::Fixed`](crate::KeyPolicy::Fixed) keys
+    /// are used by several processes.
+    #[must_use]
+    pub fn replay(&self) -> Arc<dyn ReplayMemory> {
+        self.replay.clone()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keylockr_proto::ReplayVerdict;
 use tokio::time::timeout;
 
 use super::{super::*, RedisError, RedisStores, server::Server};
@@ -370,4 +371,41 @@ async fn without_redis_nothing_is_known_and_afterwards_all_who_came_before_are_o
     );
     until(|| std::future::ready(revocations.known(sought))).await;
     assert_eq!(attempts.load(&id).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_limit_is_one_for_all_servers_and_for_each_key_its_own() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (here, there) = (stores(&server).rates(), stores(&server).rates());
+    let minute = Duration::from_secs(60);
+    let attempts = (0..20).map(|turn| [&here, &there][turn % 2].admit("start:a", 3, minute));
+    let outcomes = futures_util::future::join_all(attempts).await;
+    let outcomes: Vec<_> = outcomes.into_iter().map(Result::unwrap).collect();
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 3);
+    let waits = outcomes.iter().filter_map(|outcome| outcome.err());
+    for wait in waits {
+        assert!((1..=60_000).contains(&wait), "{wait}");
+    }
+    assert_eq!(there.admit("start:b", 3, minute).await, Ok(Ok(())));
+    // There is room again as soon as it was said there would be.
+    let blink = Duration::from_millis(50);
+    assert_eq!(here.admit("start:c", 1, blink).await, Ok(Ok(())));
+    until(async || there.admit("start:c", 1, blink).await.unwrap().ok()).await;
+}
+
+#[tokio::test]
+async fn a_frame_is_fresh_once_on_all_servers_and_never_without_redis() {
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
+    let (here, there) = (stores(&server).replay(), stores(&server).replay());
+    let frame = |byte| keylockr_proto::KpsHash::from_bytes([byte; 32]);
+    assert_eq!(here.check(frame(1)).await, ReplayVerdict::Fresh);
+    assert_eq!(there.check(frame(1)).await, ReplayVerdict::Seen);
+    assert_eq!(there.check(frame(2)).await, ReplayVerdict::Fresh);
+    server.kill();
+    let verdict = timeout(PATIENCE, here.check(frame(3))).await;
+    assert_eq!(verdict, Ok(ReplayVerdict::Unavailable));
 }

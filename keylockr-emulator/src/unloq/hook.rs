@@ -230,3 +230,11 @@ pub(crate) fn escape(out: &mut String, text: &str) {
         }
     }
 }
+
+/// A return address with `?token=`, or `&token=` where it has a query.
+pub(crate) fn with_token(url: &str, token: &str) -> String {
+    let mark = if url.contains('?') { '&' } else { '?' };
+    let mut out = format!("{url}{mark}token=");
+    escape(&mut out, token);
+    out
+}

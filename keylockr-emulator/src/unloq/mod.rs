@@ -40,7 +40,7 @@ mod session;
 mod token;
 pub(crate) mod widget;
 
-pub(crate) use api::{is_api, respond};
+pub(crate) use api::{MAX_BODY, is_api, respond};
 pub use app::{App, AppSettings, Envelope, KeyMode, Padding};
 pub use approval::{Approval, ApprovalKind, ApprovalStatus};
 pub use delivery::{Attempt, Delivery};

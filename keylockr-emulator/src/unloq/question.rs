@@ -36,6 +36,8 @@ pub(crate) struct Question {
     pub(crate) silent: bool,
     /// A session is attached.
     pub(crate) session: bool,
+    /// The widget's browser comes back for it under this name.
+    pub(crate) visit: Option<String>,
     /// Comes back with the token.
     pub(crate) source_client: Option<serde_json::Value>,
     pub(crate) asked: Duration,
@@ -152,6 +154,7 @@ impl Installation {
             parcel: None,
             silent,
             session: false,
+            visit: None,
             source_client: ask.source_client,
             asked: now.elapsed,
             asked_unix: now.unix,

@@ -60,8 +60,23 @@ impl Figures {
         self.quantile(50)
     }
 
-    fn quantile(&self, percent: usize) -> f64 {
-        let index = self.sorted.len().saturating_sub(1) * percent / 100;
+    /// The mean, which what interferes moves as well.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        let count = u32::try_from(self.sorted.len()).unwrap_or(u32::MAX);
+        self.sorted.iter().sum::<f64>() / f64::from(count)
+    }
+
+    /// In another unit.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self {
+        Self::new(self.sorted.iter().map(|sample| sample * factor).collect())
+    }
+
+    /// What this many of a hundred stay below or at.
+    #[must_use]
+    pub fn quantile(&self, percent: usize) -> f64 {
+        let index = self.sorted.len().saturating_sub(1) * percent.min(100) / 100;
         self.sorted.get(index).copied().unwrap_or(f64::NAN)
     }
 }
@@ -102,6 +117,8 @@ mod tests {
     fn quantiles_are_of_the_sorted_samples() {
         let figures = Figures::new((0..=100).rev().map(f64::from).collect());
         assert_eq!((figures.p10(), figures.median()), (10.0, 50.0));
+        assert_eq!((figures.mean(), figures.quantile(999)), (50.0, 100.0));
+        assert_eq!(figures.scaled(2.0).p10(), 20.0);
         assert!(Figures::new(Vec::new()).p10().is_nan());
     }
 

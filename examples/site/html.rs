@@ -1,6 +1,10 @@
 //! The site's own pages, for every framework. The files in `examples/assets` are what they show.
 
-use crate::{User, time::OffsetDateTime};
+use crate::{
+    User,
+    time::OffsetDateTime,
+    unloq::{Member, answer::Refusal},
+};
 
 const SITE: &str = "Acme Notes";
 
@@ -36,31 +40,37 @@ pub(crate) const NOTES_SCRIPT: (&str, &str) = (
     "text/javascript; charset=utf-8",
     include_str!("../assets/notes.js"),
 );
+pub(crate) const UNLOQ_SCRIPT: (&str, &str) = (
+    "text/javascript; charset=utf-8",
+    include_str!("../assets/unloq.js"),
+);
 pub(crate) const ICON: (&str, &str) = ("image/svg+xml", include_str!("../assets/icon.svg"));
 
-/// The start page for everybody. `phone` is the emulator's, if it is ours.
-pub(crate) fn home(user: Option<&User>, phone: Option<&str>) -> String {
-    match user {
-        None => {
-            let phone = phone.map(|phone| {
-                fill(
-                    include_str!("../assets/home_phone.html"),
-                    &[("phone", phone)],
-                )
-            });
-            page(
-                "Sign in without a password",
-                &fill_with_html(
-                    &fill(
-                        include_str!("../assets/home_signed_out.html"),
-                        &[("site", SITE)],
-                    ),
-                    "phone",
-                    phone.as_deref().unwrap_or_default(),
-                ),
-            )
+/// Who looks at a page.
+pub(crate) enum Visitor<'a> {
+    Stranger,
+    KeyLockr(&'a User),
+    Unloq(&'a Member),
+}
+
+/// The start page for everybody. `phone` is the emulator's, if it is ours; `unloq`, whether people
+/// can sign in with UNLOQ, too.
+pub(crate) fn home(visitor: &Visitor<'_>, phone: Option<&str>, unloq: bool) -> String {
+    match visitor {
+        Visitor::Stranger => {
+            let page = fill(
+                include_str!("../assets/home_signed_out.html"),
+                &[("site", SITE)],
+            );
+            let unloq = match unloq {
+                true => include_str!("../assets/home_unloq.html"),
+                false => "",
+            };
+            let page = fill_with_html(&page, "unloq", unloq.trim_end());
+            let page = fill_with_html(&page, "phone", &no_phone(phone));
+            self::page("Sign in without a password", &page)
         }
-        Some(user) => page(
+        Visitor::KeyLockr(user) => page(
             "Hello",
             &fill(
                 include_str!("../assets/home_signed_in.html"),
@@ -72,7 +82,19 @@ pub(crate) fn home(user: Option<&User>, phone: Option<&str>) -> String {
                 ],
             ),
         ),
+        Visitor::Unloq(member) => unloq_me(member),
     }
+}
+
+/// Where to find a phone, if there is one in a page.
+fn no_phone(phone: Option<&str>) -> String {
+    let found = |phone| {
+        fill(
+            include_str!("../assets/home_phone.html"),
+            &[("phone", phone)],
+        )
+    };
+    phone.map(found).unwrap_or_default()
 }
 
 /// The page behind the guard.
@@ -126,6 +148,117 @@ pub(crate) fn notes(notes: &Notes<'_>) -> String {
         &[("site", SITE), ("sealed", notes.sealed)],
     );
     page("Your note", &fill_with_html(&content, "sheet", &sheet))
+}
+
+/// What the page to sign in with UNLOQ shows.
+#[derive(Default)]
+pub(crate) struct UnloqSignIn<'a> {
+    /// What was typed before.
+    pub(crate) email: &'a str,
+    /// What came of it.
+    pub(crate) message: &'a str,
+    /// Whether the code of the phone is asked for, too.
+    pub(crate) asks_otp: bool,
+}
+
+/// The page to sign in with UNLOQ. `widget` is the page with its login widget, if there is one.
+pub(crate) fn unloq_sign_in(
+    shown: &UnloqSignIn<'_>,
+    widget: Option<&str>,
+    phone: Option<&str>,
+) -> String {
+    let widget = widget.map(|widget| {
+        fill(
+            include_str!("../assets/unloq_widget.html"),
+            &[("widget", widget)],
+        )
+    });
+    let otp = match shown.asks_otp {
+        true => include_str!("../assets/unloq_otp.html"),
+        false => "",
+    };
+    let content = fill(
+        include_str!("../assets/unloq_sign_in.html"),
+        &[
+            ("site", SITE),
+            ("email", shown.email),
+            ("message", shown.message),
+        ],
+    );
+    let content = fill_with_html(&content, "widget", &widget.unwrap_or_default());
+    let content = fill_with_html(&content, "otp", otp);
+    page(
+        "Sign in with UNLOQ",
+        &fill_with_html(&content, "phone", &no_phone(phone)),
+    )
+}
+
+/// The page of somebody who is signed in with UNLOQ.
+pub(crate) fn unloq_me(member: &Member) -> String {
+    page(
+        "Hello",
+        &fill(
+            include_str!("../assets/unloq_me.html"),
+            &[
+                ("site", SITE),
+                ("email", member.email.as_str()),
+                ("unloq_id", &member.id.to_string()),
+                ("since", &moment(member.since)),
+            ],
+        ),
+    )
+}
+
+/// What the page of the note that the phone opens shows.
+pub(crate) struct UnloqNote<'a> {
+    /// What this site keeps, if it keeps anything.
+    pub(crate) sealed: Option<&'a str>,
+    /// Names that state of it.
+    pub(crate) version: &'a str,
+    /// The words, if they were opened or typed.
+    pub(crate) text: Option<&'a str>,
+    /// Why something did not work.
+    pub(crate) message: &'a str,
+}
+
+/// The note that only the phone opens, beside what this site keeps of it.
+pub(crate) fn unloq_note(note: &UnloqNote<'_>) -> String {
+    let open = match note.sealed {
+        Some(_) => include_str!("../assets/unloq_note_open.html"),
+        None => "",
+    };
+    let (heading, text) = match (note.text, note.sealed) {
+        (Some(text), _) => ("Your words", text),
+        (None, Some(_)) => ("Write something else", ""),
+        (None, None) => ("Write something", ""),
+    };
+    let content = fill(
+        include_str!("../assets/unloq_note.html"),
+        &[
+            ("site", SITE),
+            ("sealed", note.sealed.unwrap_or("Nothing yet.")),
+            ("version", note.version),
+            ("heading", heading),
+            ("text", text),
+            ("message", note.message),
+        ],
+    );
+    page("Your locked note", &fill_with_html(&content, "open", open))
+}
+
+/// A page that says why something is not done.
+pub(crate) fn refusal(refusal: &Refusal) -> String {
+    page(
+        refusal.title,
+        &fill(
+            include_str!("../assets/unloq_refused.html"),
+            &[
+                ("site", SITE),
+                ("title", refusal.title),
+                ("text", refusal.text),
+            ],
+        ),
+    )
 }
 
 fn page(title: &str, content: &str) -> String {

@@ -11,7 +11,7 @@ use keylockr_emulator::Emulator;
 use serde_json::json;
 use url::Url;
 
-use crate::{Family, KeyLockr, VaultConfig, settings::Settings, unloq::Accounts};
+use crate::{Family, KeyLockr, VaultConfig, settings::Settings};
 
 /// Runs the site, with the log on stderr and an exit code for how it ended.
 pub(crate) async fn main(
@@ -64,13 +64,11 @@ pub(crate) fn keylockr(
     settings: &Settings,
     api: &str,
     origin: &str,
-    accounts: Accounts,
 ) -> Result<KeyLockr, Box<dyn Error>> {
     let mut builder = KeyLockr::builder(&settings.service, "Acme Notes")
         .api(api)
         .family(settings.family)
         .public_origin(origin)
-        .admit(accounts)
         .attempt_life(settings.attempt_life)
         .start_limit(settings.login_limit)
         // A revocation on the phone ends the session at once.

@@ -4,7 +4,9 @@ use std::{env, net::SocketAddr, str::FromStr, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+use unloq_client::Client;
 use unloq_webhooks::Secret;
+use url::Url;
 
 use crate::Family;
 
@@ -26,8 +28,8 @@ pub(crate) struct Settings {
     pub(crate) login_limit: u32,
     /// `ATTEMPT_LIFE`: how long a code is good for.
     pub(crate) attempt_life: Duration,
-    /// `UNLOQ_SECRET`: what UNLOQ signs its web hooks with; without it there are none.
-    pub(crate) unloq: Option<Secret>,
+    /// `UNLOQ_SECRET`, `UNLOQ_API`, `UNLOQ_KEY`, `UNLOQ_WIDGET`.
+    pub(crate) unloq: UnloqSettings,
     /// `EMULATOR_LISTEN`, `EMULATOR_CONTROL`, `EMULATOR_HANDSHAKE_LIMIT`.
     pub(crate) emulator: EmulatorSettings,
 }
@@ -37,6 +39,25 @@ pub(crate) struct EmulatorSettings {
     pub(crate) listen: SocketAddr,
     pub(crate) control: SocketAddr,
     pub(crate) handshake_limit: u32,
+}
+
+/// UNLOQ's part of the [`Settings`].
+pub(crate) struct UnloqSettings {
+    /// `UNLOQ_SECRET`: what UNLOQ signs its web hooks with. Without it there are none, but for those
+    /// of the emulator inside.
+    pub(crate) secret: Option<String>,
+    /// `UNLOQ_API` and what belongs to it; without it the emulator inside, or no sign-in with UNLOQ.
+    pub(crate) service: Option<UnloqService>,
+}
+
+/// The real UNLOQ.
+pub(crate) struct UnloqService {
+    /// `UNLOQ_API`: its base address; a bare origin gets `/v1` appended.
+    pub(crate) api: String,
+    /// `UNLOQ_KEY`: the API key.
+    pub(crate) key: String,
+    /// `UNLOQ_WIDGET`: a page with the login widget; without it people sign in by address alone.
+    pub(crate) widget: Option<String>,
 }
 
 impl Settings {
@@ -78,10 +99,7 @@ impl Settings {
                 .transpose()?,
             login_limit: parse(&variable, "LOGIN_LIMIT", 10, "a number, 0 for no limit")?,
             attempt_life: Duration::from_secs(life),
-            unloq: variable("UNLOQ_SECRET")
-                .map(Secret::new)
-                .transpose()
-                .map_err(|error| format!("UNLOQ_SECRET: {error}"))?,
+            unloq: unloq(&variable)?,
             emulator: EmulatorSettings {
                 listen: parse(&variable, "EMULATOR_LISTEN", free, "a loopback address")?,
                 control: parse(&variable, "EMULATOR_CONTROL", free, "a loopback address")?,
@@ -89,6 +107,39 @@ impl Settings {
             },
         })
     }
+}
+
+fn unloq(variable: impl Fn(&str) -> Option<String>) -> Result<UnloqSettings, String> {
+    let secret = variable("UNLOQ_SECRET");
+    if let Some(secret) = &secret {
+        Secret::new(secret.as_str()).map_err(|error| format!("UNLOQ_SECRET: {error}"))?;
+    }
+    let service = match ["UNLOQ_API", "UNLOQ_KEY", "UNLOQ_WIDGET"].map(&variable) {
+        [None, None, None] => None,
+        [None, Some(_), _] => return Err("UNLOQ_KEY: needs UNLOQ_API".to_owned()),
+        [None, None, Some(_)] => return Err("UNLOQ_WIDGET: needs UNLOQ_API".to_owned()),
+        [Some(_), None, _] => return Err("UNLOQ_API: needs UNLOQ_KEY".to_owned()),
+        [Some(api), Some(key), widget] => {
+            let mut api = Url::parse(&api)
+                .map_err(|_| "UNLOQ_API: expected an address such as https://api.unloq.io/v1")?;
+            if api.path() == "/" {
+                api.set_path("/v1");
+            }
+            let api = String::from(api);
+            // The site's pages must not name what is no API, and the key belongs into a header.
+            let client = Client::builder(&api, key.as_str()).build();
+            client.map_err(|error| format!("UNLOQ_API, UNLOQ_KEY: {error}"))?;
+            let web = |text: &String| {
+                let url = Url::parse(text);
+                url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            };
+            if widget.as_ref().is_some_and(|widget| !web(widget)) {
+                return Err("UNLOQ_WIDGET: expected the address of a page".to_owned());
+            }
+            Some(UnloqService { api, key, widget })
+        }
+    };
+    Ok(UnloqSettings { secret, service })
 }
 
 fn parse<T: FromStr>(
@@ -134,7 +185,8 @@ mod tests {
         assert_eq!(settings.login_limit, 10);
         assert_eq!(settings.attempt_life, Duration::from_secs(180));
         assert_eq!(settings.emulator.handshake_limit, 60);
-        assert!(settings.api.is_none() && settings.seal_key.is_none() && settings.unloq.is_none());
+        assert!(settings.api.is_none() && settings.seal_key.is_none());
+        assert!(settings.unloq.secret.is_none() && settings.unloq.service.is_none());
     }
 
     #[test]
@@ -150,9 +202,56 @@ mod tests {
             ("EMULATOR_HANDSHAKE_LIMIT", "many"),
             ("REDIS_URL", "redis://127.0.0.1"),
             ("UNLOQ_SECRET", "a\0b"),
+            ("UNLOQ_API", "https://api.unloq.io/v1"),
+            ("UNLOQ_KEY", "live_1"),
+            ("UNLOQ_WIDGET", "https://login.example"),
         ] {
             let error = with(&[(name, value)]).err().unwrap();
             assert!(error.starts_with(name), "{name}={value}: {error}");
+        }
+    }
+
+    #[test]
+    fn unloq_is_where_it_is_said_to_be() {
+        let set = |api, key, widget| {
+            with(&[
+                ("UNLOQ_API", api),
+                ("UNLOQ_KEY", key),
+                ("UNLOQ_WIDGET", widget),
+            ])
+        };
+        let widget = "https://site.example/login.html";
+        for (given, api) in [
+            ("https://api.unloq.io/v1", "https://api.unloq.io/v1"),
+            ("https://unloq.example", "https://unloq.example/v1"),
+            ("http://127.0.0.1:4600/", "http://127.0.0.1:4600/v1"),
+        ] {
+            let service = set(given, "live_1", widget).unwrap().unloq.service.unwrap();
+            assert_eq!(
+                (service.api.as_str(), service.key.as_str()),
+                (api, "live_1")
+            );
+            assert_eq!(service.widget.as_deref(), Some(widget));
+        }
+        for (name, api, key, widget) in [
+            ("UNLOQ_API", "api.unloq.io", "live_1", widget),
+            ("UNLOQ_API", "http://api.unloq.io/v1", "live_1", widget),
+            ("UNLOQ_API", "https://api.unloq.io/v1", "live 1", widget),
+            (
+                "UNLOQ_WIDGET",
+                "https://api.unloq.io/v1",
+                "live_1",
+                "/login",
+            ),
+            (
+                "UNLOQ_WIDGET",
+                "https://api.unloq.io/v1",
+                "live_1",
+                "javascript:x",
+            ),
+        ] {
+            let error = set(api, key, widget).err().unwrap();
+            assert!(error.starts_with(name) && !error.contains(key), "{error}");
         }
     }
 }

@@ -65,6 +65,7 @@ mod server;
 mod socket;
 #[cfg(test)]
 mod tests;
+pub mod unloq;
 mod wire;
 mod world;
 

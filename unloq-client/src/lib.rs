@@ -87,7 +87,7 @@
 //! # Logging
 //!
 //! Events of `tracing`, each with a stable name: `unloq.call.failed`, `unloq.key.unexpected`,
-//! `unloq.key.clear`, `unloq.pool.{generated, taken}`. Numbers for metrics are in [`PoolStats`]
+//! `unloq.key.clear`, `unloq.pool.{generated, failed, empty, taken}`. Numbers for metrics are in [`PoolStats`]
 //! and [`Client::unexpected_keys`].
 //!
 //! # Features
@@ -122,7 +122,7 @@ pub use error::{Endpoint, Error, InvalidRequest, Problem};
 pub use futures_core::future::BoxFuture;
 pub use key::{
     CheckValue, CheckedKey, DeliveredKey, KeyContext, KeyError, KeyMode, KeyPair, KeyPool, KeySize,
-    Padding, PersonalKey, PoolStats, PublicKeyPem, RecordError, RecordKey, Salt,
+    Padding, PersonalKey, PoolStats, PublicKeyPem, RecordError, RecordKey, Salt, Times,
 };
 #[cfg(feature = "net")]
 pub use net::NetTransport;

@@ -43,7 +43,7 @@ use futures_core::future::LocalBoxFuture;
 
 use self::message::{hooks, receive, response};
 use crate::{
-    deliver::{BUDGET, handle},
+    deliver::handle,
     event::Event,
     rejection::SignedRejection,
     signed::{Carried, EndsInSigned, Signed, without_hook},
@@ -52,8 +52,8 @@ use crate::{
 /// A route for one web hook, in place of `web::post().to(handler)`: verifies before any extractor
 /// runs, handles a delivery once, answers as UNLOQ wants to be answered.
 ///
-/// Of what the handler returns only the status counts. After 2 seconds it is dropped at its next
-/// `await`, and so it is when the connection breaks: the delivery counts as failed then, and may
+/// Of what the handler returns only the status counts. When its
+/// [budget](crate::HooksBuilder::budget) is spent it is dropped at its next `await`, and so it is when the connection breaks: the delivery counts as failed then, and may
 /// come again. Work that must go on belongs in a task of its own, or in a table.
 pub fn hook<H, T>(handler: H) -> Route
 where
@@ -61,11 +61,20 @@ where
     T: EndsInSigned + FromRequest + 'static,
     H::Output: Responder + 'static,
 {
-    hook_within(BUDGET, handler)
+    route(None, handler)
 }
 
-/// As [`hook`], with another budget. UNLOQ waits 3 seconds, the way to and from you included.
+/// As [`hook`], with another budget than [that of the hooks](crate::HooksBuilder::budget).
 pub fn hook_within<H, T>(budget: Duration, handler: H) -> Route
+where
+    H: Handler<T>,
+    T: EndsInSigned + FromRequest + 'static,
+    H::Output: Responder + 'static,
+{
+    route(Some(budget), handler)
+}
+
+fn route<H, T>(budget: Option<Duration>, handler: H) -> Route
 where
     H: Handler<T>,
     T: EndsInSigned + FromRequest + 'static,

@@ -38,7 +38,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use crate::{
-    deliver::{BUDGET, handle},
+    deliver::handle,
     event::Event,
     hooks::Hooks,
     message,
@@ -56,8 +56,8 @@ use ::axum::{
 /// A route for one web hook, in place of `post(handler)`: verifies before any extractor runs,
 /// handles a delivery once, answers as UNLOQ wants to be answered.
 ///
-/// Of what the handler returns only the status counts. After 2 seconds it is dropped at its next
-/// `await`, and so it is when the connection breaks: the delivery counts as failed then, and may
+/// Of what the handler returns only the status counts. When its
+/// [budget](crate::HooksBuilder::budget) is spent it is dropped at its next `await`, and so it is when the connection breaks: the delivery counts as failed then, and may
 /// come again. Work that must go on belongs in a task of its own, or in a table.
 pub fn hook<H, T, S>(handler: H) -> MethodRouter<S>
 where
@@ -66,11 +66,21 @@ where
     Hooks: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    hook_within(BUDGET, handler)
+    route(None, handler)
 }
 
-/// As [`hook`], with another budget. UNLOQ waits 3 seconds, the way to and from you included.
+/// As [`hook`], with another budget than [that of the hooks](crate::HooksBuilder::budget).
 pub fn hook_within<H, T, S>(budget: Duration, handler: H) -> MethodRouter<S>
+where
+    H: Handler<T, S>,
+    T: EndsInSigned + 'static,
+    Hooks: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    route(Some(budget), handler)
+}
+
+fn route<H, T, S>(budget: Option<Duration>, handler: H) -> MethodRouter<S>
 where
     H: Handler<T, S>,
     T: EndsInSigned + 'static,

@@ -1,6 +1,6 @@
 //! Setting hooks up, and the checks that a mistake does not survive.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     activation::ActivationPolicy,
@@ -30,11 +30,20 @@ pub struct HooksBuilder {
     schema: Schema,
     activation: ActivationPolicy,
     replay: Option<Arc<dyn ReplayStore>>,
+    budget: Duration,
+    read_time: Duration,
 }
 
 impl HooksBuilder {
     /// The default body limit, in bytes.
     pub const BODY_LIMIT: usize = 16 * 1024;
+    /// The default of [`budget`](Self::budget): what is left of UNLOQ's patience, 3 seconds, with
+    /// some to spare for the network.
+    pub const BUDGET: Duration = Duration::from_secs(2);
+    /// The default of [`read_time`](Self::read_time).
+    pub const READ_TIME: Duration = Duration::from_secs(3);
+    /// The longest of either.
+    pub const MAX_TIME: Duration = Duration::from_secs(30);
 
     pub(crate) fn new(secrets: SecretSet) -> Self {
         Self {
@@ -48,6 +57,8 @@ impl HooksBuilder {
             schema: Schema::default(),
             activation: ActivationPolicy::default(),
             replay: None,
+            budget: Self::BUDGET,
+            read_time: Self::READ_TIME,
         }
     }
 
@@ -141,6 +152,25 @@ impl HooksBuilder {
         self
     }
 
+    /// What a delivery gets from its verified body to its answer, the handler and the replay store
+    /// included: up to 30 seconds, 2 by default. UNLOQ waits 3, the way to and from you included;
+    /// what is not ready then is a failure to it.
+    ///
+    /// The integrations keep to it; whoever calls [`Hooks::verify`] keeps time of their own.
+    pub fn budget(mut self, budget: Duration) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// What a body gets to arrive: up to 30 seconds, 3 by default. What is not there by then is
+    /// answered with 408.
+    ///
+    /// The integrations keep to it; whoever calls [`Hooks::verify`] keeps time of their own.
+    pub fn read_time(mut self, time: Duration) -> Self {
+        self.read_time = time;
+        self
+    }
+
     /// Checks everything.
     ///
     /// # Errors
@@ -166,6 +196,11 @@ impl HooksBuilder {
         }
         if !(1024..=1024 * 1024).contains(&self.body_limit) {
             return Err(ConfigError::BodyLimit(self.body_limit));
+        }
+        for (name, time) in [("budget", self.budget), ("reading time", self.read_time)] {
+            if time.is_zero() || time > Self::MAX_TIME {
+                return Err(ConfigError::Time(name));
+            }
         }
         let mut hooks: Vec<Configured> = Vec::new();
         for (hook, path, secrets) in self.hooks {
@@ -201,6 +236,8 @@ impl HooksBuilder {
                 replay: self
                     .replay
                     .unwrap_or_else(|| Arc::new(MemoryReplay::default())),
+                budget: self.budget,
+                read_time: self.read_time,
             }),
         })
     }

@@ -18,11 +18,6 @@ use crate::{
     verified::Verified,
 };
 
-/// What a body gets to arrive.
-const READ_TIME: Duration = Duration::from_secs(3);
-/// What is left of UNLOQ's patience (3 s) for handling, with some to spare for the network.
-pub(crate) const BUDGET: Duration = Duration::from_secs(2);
-
 /// Checks the head, reads the body, verifies both. What the head gives away is refused without
 /// waiting for a body.
 pub(crate) async fn receive<E, S, D, X>(
@@ -64,7 +59,7 @@ where
         return Err(Reason::Preflight(headers));
     }
     let admitted = hooks.admit::<E>(head)?;
-    let body = match timeout(READ_TIME, read(body, admitted.body_limit())).await {
+    let body = match timeout(hooks.read_time(), read(body, admitted.body_limit())).await {
         Ok(Ok(body)) => body,
         Ok(Err(Cut::TooLarge)) => return Err(admitted.too_large().into()),
         Ok(Err(Cut::Broken)) => return Err(Reason::BodyBroken),
@@ -74,7 +69,7 @@ where
 }
 
 /// Runs the handler if it is its turn, and turns the status that it gives into an answer. When the
-/// budget is spent everything is dropped, the handler at its next `await` included: an answer that
+/// budget is spent (the route's own, or the one of the hooks) everything is dropped, the handler at its next `await` included: an answer that
 /// says "failed" is never followed by a success that nobody hears of.
 ///
 /// # Errors
@@ -82,7 +77,7 @@ where
 /// The handler's own.
 pub(crate) async fn handle<E, F, X>(
     hooks: &Hooks,
-    budget: Duration,
+    budget: Option<Duration>,
     verified: Verified<E>,
     run: impl FnOnce(Verified<E>) -> F,
 ) -> Result<Answer, X>
@@ -91,6 +86,7 @@ where
     F: Future<Output = Result<u16, X>>,
 {
     let hook = E::HOOK;
+    let budget = budget.unwrap_or(hooks.budget());
     timeout(budget, turn(hooks, verified, run))
         .await
         .unwrap_or_else(|_| {

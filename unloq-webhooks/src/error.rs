@@ -61,6 +61,9 @@ pub enum ConfigError {
     /// A body limit outside 1 KiB to 1 MiB.
     #[error("a body limit of {0} bytes: between 1024 and 1048576 are possible")]
     BodyLimit(usize),
+    /// A budget or a reading time of zero, or of more than 30 seconds.
+    #[error("the {0} of a hook lies above zero and within 30 seconds")]
+    Time(&'static str),
     /// An event without a documented payload, while schemas are exact.
     #[error("undocumented events need `insecure_lenient_schema`")]
     LenientSchemaNeeded,

@@ -14,7 +14,7 @@ pub use self::{
 use crate::{fields::Fields, hook::Hook, id::UnloqId};
 
 /// What a hook delivers. The six events of this crate implement it, and nothing else can.
-pub trait Event: sealed::Read + Send + Sync + 'static {
+pub trait Event: sealed::Read + Clone + Send + Sync + 'static {
     /// The hook that delivers it.
     const HOOK: Hook;
 

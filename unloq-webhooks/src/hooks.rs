@@ -1,6 +1,6 @@
 //! The configured hooks: heads admitted, bodies verified, turns taken.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     admitted::Admitted,
@@ -44,6 +44,16 @@ impl Hooks {
     /// The largest body that is read, in bytes.
     pub fn body_limit(&self) -> usize {
         self.settings.body_limit
+    }
+
+    /// What a delivery gets from its verified body to its answer.
+    pub fn budget(&self) -> Duration {
+        self.settings.budget
+    }
+
+    /// What a body gets to arrive.
+    pub fn read_time(&self) -> Duration {
+        self.settings.read_time
     }
 
     /// The headers of the answer to OPTIONS, status 200, where this hook answers it at all: ask this

@@ -20,10 +20,10 @@ use crate::{hook::Hook, id::UnloqId, time::UnixTime};
 pub type StoreFuture<'a, T> =
     Pin<Box<dyn Future<Output = Result<T, StoreUnavailable>> + Send + 'a>>;
 
-/// A store could not be asked, or could not write. The delivery has to be answered with 503, never
-/// with 200.
+/// A store could not be asked, or could not write: that of deliveries, or that of session handles.
+/// The delivery has to be answered with 503, never with 200.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the replay store does not answer")]
+#[error("a store does not answer")]
 pub struct StoreUnavailable;
 
 /// SHA-256 of the hook's name, a NUL and the signed text: equal for equal events, whichever secret

@@ -1,6 +1,6 @@
 //! What a configuration comes to: nothing here can still be wrong.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     activation::ActivationPolicy,
@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) schema: Schema,
     pub(crate) activation: ActivationPolicy,
     pub(crate) replay: Arc<dyn ReplayStore>,
+    pub(crate) budget: Duration,
+    pub(crate) read_time: Duration,
 }
 
 impl Settings {

@@ -14,24 +14,18 @@ use http_body_util::{Empty, Full};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{
-    deliver::{BUDGET, handle},
-    event::Event,
-    future::ResponseFuture,
-    hooks::Hooks,
-    message,
-};
+use crate::{deliver::handle, event::Event, future::ResponseFuture, hooks::Hooks, message};
 
 /// A layer for the service that handles one web hook: verifies, handles a delivery once, answers as
 /// UNLOQ wants to be answered.
 ///
 /// The service inside gets requests with `Verified<E>` in their extensions and nothing in their
-/// body, and only verified ones. Of its response only the status counts; after 2 seconds it is
-/// dropped, and so it is when the connection breaks: the delivery counts as failed then, and may
+/// body, and only verified ones. Of its response only the status counts; when its
+/// [budget](crate::HooksBuilder::budget) is spent it is dropped, and so it is when the connection breaks: the delivery counts as failed then, and may
 /// come again. An error of the service stays one.
 pub struct VerifyLayer<E> {
     hooks: Hooks,
-    budget: Duration,
+    budget: Option<Duration>,
     event: PhantomData<fn() -> E>,
 }
 
@@ -40,15 +34,15 @@ impl<E: Event> VerifyLayer<E> {
     pub fn new(hooks: Hooks) -> Self {
         Self {
             hooks,
-            budget: BUDGET,
+            budget: None,
             event: PhantomData,
         }
     }
 
-    /// Sets another budget than 2 seconds. UNLOQ waits 3, the way to and from you included.
+    /// Sets another budget than [that of the hooks](crate::HooksBuilder::budget).
     #[must_use]
     pub fn within(mut self, budget: Duration) -> Self {
-        self.budget = budget;
+        self.budget = Some(budget);
         self
     }
 }
@@ -75,7 +69,7 @@ where
     S: Service<Request<Empty<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Send,
-    E: Event + Clone,
+    E: Event,
     A: http_body::Body + Send + 'static,
     A::Data: Send,
 {

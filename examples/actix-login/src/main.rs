@@ -2,17 +2,20 @@
 //!
 //! `cargo run -p actix-login`, open the address that it prints, press *Sign in*, and approve on the
 //! emulator's phone. Read this file from top to bottom; the other files are what any site has
-//! ([`pages`], [`notes`], [`hooks`]), and, in `examples/site`, what this site has in common
-//! with its twin on axum ([`program`], [`settings`], [`html`], [`note`], [`unloq`]).
+//! ([`pages`], [`notes`], [`members`], [`hooks`]), and, in `examples/site`, what this site has in
+//! common with its twin on axum ([`program`], [`settings`], [`html`], [`note`], [`unloq`]).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program that talks to people"
 )]
 
+#[path = "../../site/clock.rs"]
+mod clock;
 mod hooks;
 #[path = "../../site/html.rs"]
 mod html;
+mod members;
 #[path = "../../site/note.rs"]
 mod note;
 #[path = "../../site/note_page.rs"]
@@ -23,14 +26,14 @@ mod pages;
 mod program;
 #[path = "../../site/settings.rs"]
 mod settings;
-#[path = "../../site/unloq.rs"]
+#[path = "../../site/unloq/mod.rs"]
 mod unloq;
 
 use std::{error::Error, net::TcpListener, process::ExitCode, time::Duration};
 
 use actix_session::{SessionMiddleware, config::PersistentSession};
 use actix_web::{
-    App, HttpResponse, HttpServer, Route,
+    App, HttpRequest, HttpResponse, HttpServer, Route,
     cookie::{Key, SameSite, time},
     guard,
     http::{StatusCode, header},
@@ -43,10 +46,9 @@ use keylockr_actix::{
 use keylockr_emulator::Emulator;
 use serde_json::json;
 
-use crate::{
-    settings::Settings,
-    unloq::{Accounts, Unloq},
-};
+use unloq_webhooks::actix_session::RemoteLogout;
+
+use crate::{members::Visitor, settings::Settings, unloq::Unloq};
 
 /// A request's head, from the connection's first moment or the last answer's end to its last byte.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -65,7 +67,8 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let phone = emulator.as_ref().map(Emulator::control);
 
     let listener = TcpListener::bind(settings.bind)?;
-    let here = format!("http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    let here = format!("http://{address}");
     let origin = settings
         .public_origin
         .clone()
@@ -73,13 +76,9 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let secure = origin.starts_with("https:");
 
     // All workers share these.
-    let accounts = Accounts::default();
-    let keylockr = program::keylockr(&settings, &api, &origin, accounts.clone())?;
-    let hooks = settings.unloq.map(unloq::hooks).transpose()?;
-    let unloq = Unloq {
-        keylockr: keylockr.clone(),
-        accounts,
-    };
+    let keylockr = program::keylockr(&settings, &api, &origin)?;
+    // The other way to sign in, if there is one.
+    let unloq = unloq::start::start(&settings, emulator.as_ref(), &keylockr, address, &origin)?;
     let store = MemoryStore::default();
     let cookie_key = match settings.seal_key {
         Some(key) => Key::derive_from(&key),
@@ -88,6 +87,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let site = Data::new(Site {
         keylockr: keylockr.clone(),
         phone: phone.clone(),
+        unloq: unloq.unloq.clone(),
     });
 
     let server = HttpServer::new(move || {
@@ -106,7 +106,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         App::new()
             .app_data(site.clone())
             // Outside the middleware: asks no session.
-            .configure(hooks::routes(hooks.clone(), unloq.clone()))
+            .configure(hooks::routes(unloq.hooks.clone(), unloq.accounts.clone()))
             .route("/healthz", read().to(|| async { "ok\n" }))
             .route("/readyz", read().to(ready))
             .service(
@@ -140,8 +140,13 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
                     .route("/assets/site.css", read().to(pages::style))
                     .route("/assets/site.js", read().to(pages::script))
                     .route("/assets/notes.js", read().to(pages::notes_script))
+                    .route("/assets/unloq.js", read().to(pages::unloq_script))
                     .route("/assets/icon.svg", read().to(pages::icon))
                     .service(web::scope("/login").configure(routes))
+                    .configure(members::routes(unloq.unloq.clone()))
+                    // Ends the sessions that UNLOQ has ended; inside of the middleware that has the
+                    // sessions.
+                    .wrap(RemoteLogout::new(unloq.accounts.handles().clone()))
                     .wrap(KeyLockrMiddleware::new(site.keylockr.clone(), sessions)),
             )
     })
@@ -175,11 +180,17 @@ fn read() -> Route {
 struct Site {
     keylockr: KeyLockr,
     phone: Option<String>,
+    unloq: Option<Unloq>,
 }
 
 /// A public page that greets whom it knows.
-async fn home(site: Data<Site>, user: Option<User>) -> HttpResponse {
-    pages::home(user.as_ref(), site.phone.as_deref())
+async fn home(site: Data<Site>, user: Option<User>, request: HttpRequest) -> HttpResponse {
+    let phone = site.phone.as_deref();
+    match (user, &site.unloq) {
+        (Some(user), _) => pages::home(&html::Visitor::KeyLockr(&user), phone, false),
+        (None, None) => pages::home(&html::Visitor::Stranger, phone, false),
+        (None, Some(unloq)) => members::answer(unloq.home(&Visitor::of(request)).await),
+    }
 }
 
 /// A page for signed-in people.

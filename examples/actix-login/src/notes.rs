@@ -72,7 +72,7 @@ fn answer(page: note_page::Page) -> HttpResponse {
 }
 
 /// A body within the limits of size and time.
-async fn body(payload: Payload) -> Result<Bytes, BodyError> {
+pub(crate) async fn body(payload: Payload) -> Result<Bytes, BodyError> {
     match time::timeout(BODY_TIME, payload.to_bytes_limited(MAX_BODY)).await {
         Ok(Ok(Ok(body))) => Ok(body),
         Ok(Ok(Err(_))) => Err(BodyError::Broken),

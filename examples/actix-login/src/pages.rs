@@ -3,11 +3,11 @@
 use actix_web::{HttpResponse, http::StatusCode};
 use keylockr_actix::User;
 
-use crate::html;
+use crate::html::{self, Visitor};
 
 /// The start page for everybody. `phone` is the emulator's, if it is ours.
-pub(crate) fn home(user: Option<&User>, phone: Option<&str>) -> HttpResponse {
-    page(StatusCode::OK, html::home(user, phone))
+pub(crate) fn home(visitor: &Visitor<'_>, phone: Option<&str>, unloq: bool) -> HttpResponse {
+    page(StatusCode::OK, html::home(visitor, phone, unloq))
 }
 
 /// The page behind the guard.
@@ -25,6 +25,10 @@ pub(crate) async fn script() -> HttpResponse {
 
 pub(crate) async fn notes_script() -> HttpResponse {
     asset(html::NOTES_SCRIPT)
+}
+
+pub(crate) async fn unloq_script() -> HttpResponse {
+    asset(html::UNLOQ_SCRIPT)
 }
 
 pub(crate) async fn icon() -> HttpResponse {

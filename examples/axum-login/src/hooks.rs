@@ -7,16 +7,16 @@ use axum::{
 };
 use unloq_webhooks::{Activate, Deactivate, Hooks, Logout, Signed, axum::hook};
 
-use crate::unloq::Unloq;
+use crate::unloq::Accounts;
 
 #[derive(Clone, FromRef)]
 struct Site {
     hooks: Hooks,
-    unloq: Unloq,
+    accounts: Accounts,
 }
 
 /// The routes of the hooks: none without a secret.
-pub(crate) fn routes<S>(hooks: Option<Hooks>, unloq: Unloq) -> Router<S>
+pub(crate) fn routes<S>(hooks: Option<Hooks>, accounts: Accounts) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
@@ -27,19 +27,22 @@ where
         .route(hooks.path::<Logout>(), hook(logout))
         .route(hooks.path::<Activate>(), hook(activate))
         .route(hooks.path::<Deactivate>(), hook(deactivate))
-        .with_state(Site { hooks, unloq })
+        .with_state(Site { hooks, accounts })
 }
 
-async fn logout(State(unloq): State<Unloq>, Signed(event): Signed<Logout>) -> StatusCode {
-    status(unloq.logout(&event).await)
+async fn logout(State(accounts): State<Accounts>, Signed(event): Signed<Logout>) -> StatusCode {
+    status(accounts.logout(&event).await)
 }
 
-async fn activate(State(unloq): State<Unloq>, Signed(event): Signed<Activate>) -> StatusCode {
-    status(unloq.activate(&event).await)
+async fn activate(State(accounts): State<Accounts>, Signed(event): Signed<Activate>) -> StatusCode {
+    status(accounts.activate(&event).await)
 }
 
-async fn deactivate(State(unloq): State<Unloq>, Signed(event): Signed<Deactivate>) -> StatusCode {
-    status(unloq.deactivate(&event).await)
+async fn deactivate(
+    State(accounts): State<Accounts>,
+    Signed(event): Signed<Deactivate>,
+) -> StatusCode {
+    status(accounts.deactivate(&event).await)
 }
 
 fn status(done: bool) -> StatusCode {

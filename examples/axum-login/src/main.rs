@@ -2,17 +2,20 @@
 //!
 //! `cargo run -p axum-login`, open the address that it prints, press *Sign in*, and approve on the
 //! emulator's phone. Read this file from top to bottom; the other files are what any site has
-//! ([`pages`], [`notes`], [`hooks`], [`serve`]), and, in `examples/site`, what this site has in common
-//! with its twin on actix-web ([`program`], [`settings`], [`html`], [`note`], [`unloq`]).
+//! ([`pages`], [`notes`], [`members`], [`hooks`], [`serve`]), and, in `examples/site`, what this site
+//! has in common with its twin on actix-web ([`program`], [`settings`], [`html`], [`note`], [`unloq`]).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program that talks to people"
 )]
 
+#[path = "../../site/clock.rs"]
+mod clock;
 mod hooks;
 #[path = "../../site/html.rs"]
 mod html;
+mod members;
 #[path = "../../site/note.rs"]
 mod note;
 #[path = "../../site/note_page.rs"]
@@ -24,16 +27,16 @@ mod program;
 mod serve;
 #[path = "../../site/settings.rs"]
 mod settings;
-#[path = "../../site/unloq.rs"]
+#[path = "../../site/unloq/mod.rs"]
 mod unloq;
 
 use std::{error::Error, process::ExitCode};
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{Request, State},
     http::{StatusCode, header},
-    response::IntoResponse,
+    response::{IntoResponse, Response},
     routing::get,
 };
 use keylockr_emulator::Emulator;
@@ -47,10 +50,9 @@ use tower_sessions::{
     cookie::{SameSite, time},
 };
 
-use crate::{
-    settings::Settings,
-    unloq::{Accounts, Unloq},
-};
+use unloq_webhooks::tower_sessions::RemoteLogoutLayer;
+
+use crate::{members::Visitor, settings::Settings, unloq::Unloq};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -64,20 +66,17 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let phone = emulator.as_ref().map(Emulator::control);
 
     let listener = TcpListener::bind(settings.bind).await?;
-    let here = format!("http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    let here = format!("http://{address}");
     let origin = settings
         .public_origin
         .clone()
         .unwrap_or_else(|| here.clone());
     let secure = origin.starts_with("https:");
 
-    let accounts = Accounts::default();
-    let keylockr = program::keylockr(&settings, &api, &origin, accounts.clone())?;
-    let hooks = settings.unloq.map(unloq::hooks).transpose()?;
-    let unloq = Unloq {
-        keylockr: keylockr.clone(),
-        accounts,
-    };
+    let keylockr = program::keylockr(&settings, &api, &origin)?;
+    // The other way to sign in, if there is one.
+    let unloq = unloq::start::start(&settings, emulator.as_ref(), &keylockr, address, &origin)?;
 
     // The HTTP sessions: any tower-sessions store. `Lax`, so that a link from elsewhere finds
     // people signed in.
@@ -90,6 +89,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let site = Site {
         keylockr: keylockr.clone(),
         phone: phone.clone(),
+        unloq: unloq.unloq.clone(),
     };
     let app = Router::new()
         // Guarded: strangers are sent to sign in (pages) or told to (everything else).
@@ -104,11 +104,15 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         .route("/assets/site.css", get(pages::style))
         .route("/assets/site.js", get(pages::script))
         .route("/assets/notes.js", get(pages::notes_script))
+        .route("/assets/unloq.js", get(pages::unloq_script))
         .route("/assets/icon.svg", get(pages::icon))
         .nest("/login", routes())
+        .merge(members::routes(unloq.unloq))
+        // Ends the sessions that UNLOQ has ended; inside of the layer that has the sessions.
+        .layer(RemoteLogoutLayer::new(unloq.accounts.handles().clone()))
         .layer(KeyLockrLayer::new(keylockr.clone(), sessions))
         // Outside the layer: asks no session.
-        .merge(hooks::routes(hooks, unloq))
+        .merge(hooks::routes(unloq.hooks, unloq.accounts))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .with_state(site);
@@ -132,11 +136,17 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
 struct Site {
     keylockr: KeyLockr,
     phone: Option<String>,
+    unloq: Option<Unloq>,
 }
 
 /// A public page that greets whom it knows.
-async fn home(State(site): State<Site>, user: Option<User>) -> impl IntoResponse {
-    pages::home(user.as_ref(), site.phone.as_deref())
+async fn home(State(site): State<Site>, user: Option<User>, request: Request) -> Response {
+    let phone = site.phone.as_deref();
+    match (user, site.unloq) {
+        (Some(user), _) => pages::home(&html::Visitor::KeyLockr(&user), phone, false),
+        (None, None) => pages::home(&html::Visitor::Stranger, phone, false),
+        (None, Some(unloq)) => members::answer(unloq.home(&Visitor::of(request).0).await),
+    }
 }
 
 /// A page for signed-in people.

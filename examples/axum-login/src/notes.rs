@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::Request,
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
@@ -35,7 +35,7 @@ pub(crate) async fn write(
 ) -> Result<impl IntoResponse, VaultRejection> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let (kind, if_match) = (text(header::CONTENT_TYPE), text(header::IF_MATCH));
-    let etag = note::write(&vault, kind, if_match, body(request).await).await?;
+    let etag = note::write(&vault, kind, if_match, body(request.into_body()).await).await?;
     Ok((StatusCode::NO_CONTENT, [NO_STORE], [(header::ETAG, etag)]))
 }
 
@@ -52,7 +52,7 @@ pub(crate) async fn page(vault: Vault) -> Response {
 
 /// Saves it without script.
 pub(crate) async fn save(vault: Vault, _: SameOrigin, request: Request) -> Response {
-    match note_page::save(&vault, body(request).await).await {
+    match note_page::save(&vault, body(request.into_body()).await).await {
         Ok(next) => Redirect::to(next).into_response(),
         Err(page) => answer(page),
     }
@@ -64,8 +64,8 @@ fn answer(page: note_page::Page) -> Response {
 }
 
 /// A body within the limits of size and time.
-async fn body(request: Request) -> Result<Bytes, BodyError> {
-    let body = axum::body::to_bytes(request.into_body(), MAX_BODY);
+pub(crate) async fn body(body: Body) -> Result<Bytes, BodyError> {
+    let body = axum::body::to_bytes(body, MAX_BODY);
     match time::timeout(BODY_TIME, body).await {
         Ok(Ok(body)) => Ok(body),
         // Or broken, and then nobody hears the answer.

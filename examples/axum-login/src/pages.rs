@@ -2,15 +2,15 @@
 
 use axum::{
     http::header,
-    response::{Html, IntoResponse},
+    response::{Html, IntoResponse, Response},
 };
 use keylockr_tower::User;
 
-use crate::html;
+use crate::html::{self, Visitor};
 
 /// The start page for everybody. `phone` is the emulator's, if it is ours.
-pub(crate) fn home(user: Option<&User>, phone: Option<&str>) -> impl IntoResponse + use<> {
-    (html::HEADERS, Html(html::home(user, phone)))
+pub(crate) fn home(visitor: &Visitor<'_>, phone: Option<&str>, unloq: bool) -> Response {
+    (html::HEADERS, Html(html::home(visitor, phone, unloq))).into_response()
 }
 
 /// The page behind the guard.
@@ -28,6 +28,10 @@ pub(crate) async fn script() -> impl IntoResponse {
 
 pub(crate) async fn notes_script() -> impl IntoResponse {
     asset(html::NOTES_SCRIPT)
+}
+
+pub(crate) async fn unloq_script() -> impl IntoResponse {
+    asset(html::UNLOQ_SCRIPT)
 }
 
 pub(crate) async fn icon() -> impl IntoResponse {

@@ -23,6 +23,7 @@ use crate::{
     random::Random,
     server::Server,
     socket::EmulatorSocket,
+    unloq::{Installation, Unloq},
     world::{Shared, World, load},
 };
 
@@ -130,7 +131,8 @@ impl Builder {
         let phones = Phones::new(random.fork("phones"));
         let hub = Hub::new();
         let server = Server::new(random.fork("service"), self.handshake_limit, hub.clone());
-        let mut world = World::new(server, phones);
+        let unloq = Installation::new(&random, hub.clone());
+        let mut world = World::new(server, phones, unloq);
         if let Some(saved) = saved
             && !world.restore(saved)
         {
@@ -196,6 +198,11 @@ impl Emulator {
     /// Origin of KeyLockr's API; clients append `/v3`.
     pub fn api(&self) -> String {
         self.api.clone()
+    }
+
+    /// UNLOQ's service and devices, on the address of [`Self::api`].
+    pub fn unloq(&self) -> Unloq {
+        Unloq::new(Arc::clone(&self.shared), &self.api)
     }
 
     /// Origin of the phone page and the control API.

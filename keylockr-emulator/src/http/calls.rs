@@ -242,7 +242,7 @@ fn change(shared: &Shared, call: &Call<'_>) -> Result<Answer> {
 }
 
 /// A parameter of the query; `name` ends with its `=`.
-fn parameter(call: &Call<'_>, name: &str) -> Option<String> {
+pub(crate) fn parameter(call: &Call<'_>, name: &str) -> Option<String> {
     let mut pairs = call.query?.split('&');
     pairs
         .find_map(|pair| pair.strip_prefix(name))
@@ -258,7 +258,7 @@ fn ok(value: &impl Serialize) -> Result<Answer> {
     json(200, value)
 }
 
-fn json(status: u16, value: &impl Serialize) -> Result<Answer> {
+pub(crate) fn json(status: u16, value: &impl Serialize) -> Result<Answer> {
     let text = serde_json::to_vec(value)
         .map_err(|error| ControlError::conflict(format!("cannot be shown: {error}")))?;
     Ok(Answer::new(status, JSON, text))

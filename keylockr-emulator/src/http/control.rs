@@ -10,6 +10,7 @@ use super::{
     listen::{Body, Listener, read_body, to_response},
     stream,
 };
+use crate::unloq;
 
 const JSON: &str = "application/json";
 const PREFIX: &str = "/_emu/v1/";
@@ -49,7 +50,13 @@ pub(crate) async fn respond(listener: &Listener, request: Request<Incoming>) -> 
         query: head.uri.query(),
         body: &body,
     };
-    let answer = calls::answer(&listener.shared, &request);
+    let answer = match call.strip_prefix("unloq/") {
+        Some(name) => {
+            let request = calls::Call { name, ..request };
+            unloq::control::answer(&listener.shared, &request).await
+        }
+        None => calls::answer(&listener.shared, &request),
+    };
     if answer.status < 300 && head.method != Method::GET {
         listener.shared.save().await;
     }

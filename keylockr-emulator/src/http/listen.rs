@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{answer::Answer, api, control, ws};
-use crate::world::Shared;
+use crate::{unloq, world::Shared};
 
 /// Time for a request's head, and for its body.
 const READ_TIME: Duration = Duration::from_secs(10);
@@ -96,10 +96,27 @@ impl Listener {
         }
     }
 
+    /// UNLOQ's API and its widget.
+    async fn unloq(&self, request: Request<Incoming>) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let body = match read_body(&head.headers, body, unloq::MAX_BODY).await {
+            Ok(body) => body,
+            Err(status) => return to_response(Answer::status(status)),
+        };
+        let request = Request::from_parts(head, body);
+        tokio::select! {
+            response = unloq::respond(&self.shared, request) => response,
+            () = self.stop.cancelled() => to_response(Answer::status(503)),
+        }
+    }
+
     async fn api(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Body> {
         let (method, path) = (request.method().as_str(), request.uri().path());
         if api::is_socket(method, path) {
             return ws::upgrade(self, request);
+        }
+        if unloq::is_api(path) {
+            return self.unloq(request).await;
         }
         let reads = api::reads_body(method, path);
         let (head, body) = request.into_parts();

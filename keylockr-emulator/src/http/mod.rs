@@ -3,7 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod api;
 pub(crate) mod calls;
-mod control;
+pub(crate) mod control;
 pub(crate) mod listen;
 mod stream;
 mod ws;

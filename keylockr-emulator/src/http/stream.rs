@@ -13,6 +13,7 @@ use tokio::sync::{broadcast::error::RecvError, mpsc};
 use super::listen::{Body, Listener};
 use crate::{
     hub::PassedFrame,
+    unloq,
     world::{Shared, World},
 };
 
@@ -55,7 +56,7 @@ async fn tell(shared: &Shared, sender: &mpsc::Sender<Bytes>) {
             changed = changes.changed() => match changed {
                 Ok(()) => {
                     changes.borrow_and_update();
-                    event("state", &state(&shared.world()))
+                    event("state", &state(&mut shared.world()))
                 }
                 Err(_) => return,
             },
@@ -81,7 +82,7 @@ fn event(name: &str, data: &Json) -> Bytes {
 }
 
 /// Everything that the page shows.
-pub(crate) fn state(world: &World) -> Json {
+pub(crate) fn state(world: &mut World) -> Json {
     let connections = world.connections();
     let prompts: Vec<_> = connections
         .iter()
@@ -95,6 +96,7 @@ pub(crate) fn state(world: &World) -> Json {
         "prompts": prompts,
         "services": world.server.service_list(),
         "faults": world.server.faults.to_json()["active"],
+        "unloq": unloq::control::state(world),
     })
 }
 

@@ -7,23 +7,31 @@ mod shared;
 pub(crate) use save::load;
 pub(crate) use shared::{Line, Shared};
 
-use crate::{agenda::Event, phone::Phones, server::Server};
+use crate::{
+    agenda::Event,
+    phone::Phones,
+    server::Server,
+    unloq::{Installation, Moment},
+};
 
 /// Everything that the emulator is.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) phones: Phones,
+    /// The other product, which knows nothing of the two.
+    pub(crate) unloq: Installation,
     /// Starts from the same state file, this one included.
     starts: u64,
 }
 
 impl World {
     /// The world at the start: three services, two users.
-    pub(crate) fn new(server: Server, phones: Phones) -> Self {
+    pub(crate) fn new(server: Server, phones: Phones, unloq: Installation) -> Self {
         let mut world = Self {
             server,
             phones,
+            unloq,
             starts: 0,
         };
         world.populate();
@@ -41,7 +49,12 @@ impl World {
     pub(crate) fn reset(&mut self) {
         self.server.reset();
         self.phones.reset();
+        self.unloq.reset();
         self.populate();
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        Moment::now(&self.server.clock)
     }
 
     /// Carries out what is due.

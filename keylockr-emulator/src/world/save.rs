@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::World;
-use crate::{phone::PhonesSnapshot, server::ServerSnapshot};
+use crate::{phone::PhonesSnapshot, server::ServerSnapshot, unloq::SavedInstallation};
 
 const FORMAT: &str = "keylockr-emulator-1";
 
@@ -20,6 +20,9 @@ pub(crate) struct SavedWorld {
     starts: u64,
     server: ServerSnapshot,
     phones: PhonesSnapshot,
+    /// Files of the time before it have none.
+    #[serde(default)]
+    unloq: Option<SavedInstallation>,
 }
 
 impl SavedWorld {
@@ -36,6 +39,7 @@ impl World {
             starts: self.starts,
             server: self.server.snapshot(),
             phones: self.phones.snapshot(),
+            unloq: Some(self.unloq.snapshot()),
         }
     }
 
@@ -43,7 +47,11 @@ impl World {
     pub(crate) fn restore(&mut self, saved: SavedWorld) -> bool {
         self.starts = saved.starts + 1;
         self.phones.restore(saved.phones);
-        self.server.restore(saved.server).is_some()
+        let unloq = match saved.unloq {
+            Some(saved) => self.unloq.restore(saved),
+            None => Some(()),
+        };
+        self.server.restore(saved.server).is_some() && unloq.is_some()
     }
 }
 

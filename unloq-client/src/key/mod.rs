@@ -26,7 +26,7 @@ pub use delivered::DeliveredKey;
 pub use error::{KeyError, RecordError};
 pub use pair::{KeyPair, KeySize, Padding, PublicKeyPem};
 pub use personal::{CheckValue, CheckedKey, KeyContext, PersonalKey, Salt};
-pub use pool::{KeyPool, PoolStats};
+pub use pool::{KeyPool, PoolStats, Times};
 pub use record::RecordKey;
 
 /// Who may receive personal keys, as set in UNLOQ's dashboard (U 5.1).

@@ -12,6 +12,12 @@ use super::{KeyError, KeyPair, KeySize, Padding};
 use crate::clock;
 use crate::config::ConfigError;
 
+mod stats;
+mod times;
+
+pub use stats::PoolStats;
+pub use times::Times;
+
 /// Keeps RSA pairs ready. Clones share the pool; its threads end when the last one is dropped.
 ///
 /// Pairs are made on threads that no runtime knows of, as soon as there is room: at most
@@ -41,35 +47,9 @@ struct Shared {
 #[derive(Default)]
 struct State {
     pairs: VecDeque<Result<KeyPair, KeyError>>,
-    in_work: usize,
     closed: bool,
+    /// But for `ready` and `capacity`, which are known from elsewhere.
     stats: PoolStats,
-}
-
-/// What a [`KeyPool`] has done and how long that took: numbers for gauges, counters and sums.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PoolStats {
-    /// Pairs that are ready now.
-    pub ready: usize,
-    /// Most that are kept ready.
-    pub capacity: usize,
-    /// Pairs made so far.
-    pub generated: u64,
-    /// Attempts to make one that failed.
-    pub failed: u64,
-    /// Time spent on making them, over all threads.
-    pub generating: Duration,
-    /// Longest time that one took.
-    pub slowest: Duration,
-    /// Pairs taken so far.
-    pub taken: u64,
-    /// How many of those had to be waited for, because the pool was empty.
-    pub waited: u64,
-    /// Time to a key: the sum over all pairs taken.
-    pub waiting: Duration,
-    /// Time to a key: the longest.
-    pub longest_wait: Duration,
 }
 
 impl KeyPool {
@@ -125,27 +105,21 @@ impl KeyPool {
     pub async fn take(&self) -> Result<KeyPair, KeyError> {
         let shared = &self.handle.0;
         let asked = clock::monotonic();
-        let (permit, waited) = match shared.ready.try_acquire() {
-            Ok(permit) => (permit, false),
-            Err(_) => (
-                shared
-                    .ready
-                    .acquire()
-                    .await
-                    .map_err(|_| KeyError::PoolClosed)?,
-                true,
-            ),
+        let waited = match shared.ready.try_acquire() {
+            Ok(permit) => {
+                permit.forget();
+                false
+            }
+            Err(_) => {
+                shared.queue().await?;
+                true
+            }
         };
-        permit.forget();
         let wait = clock::since(asked);
         let mut state = shared.state();
         let pair = state.pairs.pop_front().ok_or(KeyError::PoolClosed)?;
         shared.room.notify_one();
-        let stats = &mut state.stats;
-        stats.taken += 1;
-        stats.waited += u64::from(waited);
-        stats.waiting += wait;
-        stats.longest_wait = stats.longest_wait.max(wait);
+        state.stats.time_to_key.add(wait);
         let ready = state.pairs.len();
         drop(state);
         tracing::debug!(name: "unloq.pool.taken", ready, waited, ?wait, "took an RSA pair");
@@ -175,6 +149,15 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits for a pair, which is then the caller's to take.
+    async fn queue(&self) -> Result<(), KeyError> {
+        let mut place = Place::new(self);
+        let permit = self.ready.acquire().await;
+        permit.map_err(|_| KeyError::PoolClosed)?.forget();
+        place.served = true;
+        Ok(())
+    }
+
     fn work(&self) {
         while self.reserve() {
             let started = clock::monotonic();
@@ -185,29 +168,67 @@ impl Shared {
 
     /// Waits until one more pair has room; `false` when it is over.
     fn reserve(&self) -> bool {
-        let full =
-            |state: &mut State| !state.closed && state.pairs.len() + state.in_work >= self.capacity;
+        let full = |state: &mut State| !state.closed && state.held() >= self.capacity;
         let waited = self.room.wait_while(self.state(), full);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-        state.in_work += 1;
+        state.stats.in_work += 1;
         !state.closed
     }
 
     fn put(&self, pair: Result<KeyPair, KeyError>, took: Duration) {
         let ok = pair.is_ok();
         let mut state = self.state();
-        state.in_work -= 1;
         let stats = &mut state.stats;
+        stats.in_work -= 1;
         stats.generated += u64::from(ok);
         stats.failed += u64::from(!ok);
-        stats.generating += took;
-        stats.slowest = stats.slowest.max(took);
+        stats.making.add(took);
         // A failure takes a place too: whoever takes it learns, and the threads do not spin.
         state.pairs.push_back(pair);
         let ready = state.pairs.len();
         drop(state);
         self.ready.add_permits(1);
-        tracing::debug!(name: "unloq.pool.generated", ok, ready, ?took, "made an RSA pair");
+        if ok {
+            tracing::debug!(name: "unloq.pool.generated", ready, ?took, "made an RSA pair");
+        } else {
+            tracing::warn!(name: "unloq.pool.failed", ready, ?took, "could not make an RSA pair");
+        }
+    }
+}
+
+impl State {
+    fn held(&self) -> usize {
+        self.pairs.len() + self.stats.in_work
+    }
+}
+
+/// Somebody who waits for a pair, or has stopped to.
+struct Place<'a> {
+    shared: &'a Shared,
+    served: bool,
+}
+
+impl<'a> Place<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        let mut state = shared.state();
+        let stats = &mut state.stats;
+        stats.waited += 1;
+        stats.queued += 1;
+        let (queued, in_work) = (stats.queued, stats.in_work);
+        drop(state);
+        tracing::debug!(name: "unloq.pool.empty", queued, in_work, "no RSA pair is ready");
+        Self {
+            shared,
+            served: false,
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.stats.queued -= 1;
+        state.stats.abandoned += u64::from(!self.served);
     }
 }
 

@@ -10,6 +10,9 @@ use crate::{fields::Fields, hook::Hook, id::UnloqId};
 /// The signature covers the user and not the secret. Store the secret only where the user exists and
 /// has none yet, in one atomic step; answer 409 and keep the old one otherwise. Every answer carries
 /// [`Link::RESPONSE_HEADERS`].
+///
+/// The secret is erased when the event is dropped, and so is that of every clone.
+#[derive(Clone)]
 pub struct Link {
     unloq_id: UnloqId,
     secret: Zeroizing<Box<str>>,
@@ -19,6 +22,7 @@ pub struct Link {
 ///
 /// Clear the secret and answer 200 even if there was none. Where [`Unlink::secret`] is absent, or is
 /// not the stored one, the user did not ask for it: tell an operator.
+#[derive(Clone)]
 pub struct Unlink {
     unloq_id: UnloqId,
     secret: Option<Zeroizing<Box<str>>>,

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::stream;
 use tokio::time::timeout;
 use unloq_webhooks::{
     Arrival, Begun, Fence, MemoryReplay, ReplayStore, StoreFuture, StoreUnavailable, UnixTime,
@@ -129,6 +130,35 @@ async fn hook_latency() {
             (3, 1),
             "{front:?}"
         );
+    }
+}
+
+/// Both times of the hooks, over every front; neither is before its time.
+#[tokio::test(start_paused = true)]
+async fn budget_and_reading_time_are_settings() {
+    let (budget, read) = (Duration::from_millis(700), Duration::from_millis(400));
+    for front in FRONTS {
+        let stage = Stage::with(front, |hooks| hooks.budget(budget).read_time(read));
+        assert_eq!(
+            (stage.hooks.budget(), stage.hooks.read_time()),
+            (budget, read)
+        );
+        for (takes, within, status) in [(699, 700, 200), (701, 701, 503), (60_000, 701, 503)] {
+            stage.handler.act(Act::Take(Duration::from_millis(takes)));
+            let reply = stage.send(Delivery::genuine());
+            let reply = timeout(Duration::from_millis(within), reply).await;
+            let why = (front, takes);
+            reply.expect("an answer").assert(status, &why);
+            // The next one is no duplicate.
+            let other = Delivery::signed(r#"{"unloq_id":"1234","sid":"another"}"#);
+            stage.handler.act(Act::Answer(200));
+            stage.send(other).await.assert(200, &why);
+        }
+        let silent = || Delivery::genuine().body(stream::pending());
+        let early = timeout(Duration::from_millis(399), stage.send(silent())).await;
+        assert!(early.is_err(), "{front:?}: refused before its time");
+        let reply = timeout(Duration::from_millis(401), stage.send(silent())).await;
+        reply.expect("an answer").assert(408, &front);
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod abuse;
 mod answers;
+mod devices;
 mod refusals;
 mod remote;
 mod setup;

@@ -1,8 +1,10 @@
 //! Where the path comes from, and paths that must not live together.
 
+use std::time::Duration;
+
 use unloq_webhooks::{
-    Activate, ConfigError, Deactivate, Hook, HookPath, Hooks, Link, Logout, Other, Unlink,
-    VerifyErrorKind as Kind, string_to_sign,
+    Activate, ConfigError, Deactivate, Hook, HookPath, Hooks, HooksBuilder, Link, Logout, Other,
+    Unlink, VerifyErrorKind as Kind, string_to_sign,
 };
 
 use crate::given::{ACTIVATE, JSON, LOGOUT, Request, hooks, refused, secret};
@@ -193,7 +195,7 @@ fn configurations_that_cannot_be() {
         on(HookPath::prefix_map("/a", "/b", "/c")),
         Err(ConfigError::PrefixMissing(Hook::Logout))
     );
-    let build = |builder: unloq_webhooks::HooksBuilder| builder.build().map(|_| ()).unwrap_err();
+    let build = |builder: HooksBuilder| builder.build().map(|_| ()).unwrap_err();
     let builder = || Hooks::builder(secret());
     assert_eq!(build(builder()), ConfigError::NoHooks);
     assert_eq!(
@@ -210,6 +212,31 @@ fn configurations_that_cannot_be() {
             ConfigError::BodyLimit(limit)
         );
     }
+    for (time, good) in [
+        (Duration::ZERO, false),
+        (Duration::from_nanos(1), true),
+        (HooksBuilder::MAX_TIME, true),
+        (HooksBuilder::MAX_TIME + Duration::from_nanos(1), false),
+        (Duration::MAX, false),
+    ] {
+        let hooks = || builder().on::<Logout>("/a");
+        for (hooks, name) in [
+            (hooks().budget(time), "budget"),
+            (hooks().read_time(time), "reading time"),
+        ] {
+            let error = hooks.build().err();
+            assert_eq!(
+                error,
+                (!good).then_some(ConfigError::Time(name)),
+                "{time:?}"
+            );
+        }
+    }
+    let hooks = builder().on::<Logout>("/a").build().unwrap();
+    assert_eq!(
+        (hooks.budget(), hooks.read_time()),
+        (Duration::from_secs(2), Duration::from_secs(3))
+    );
     assert_eq!(
         build(builder().on::<Link>("/a?x=%zz")),
         ConfigError::LinkQuery

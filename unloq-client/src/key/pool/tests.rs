@@ -113,24 +113,30 @@ async fn waiting_blocks_no_runtime() {
         _ = &mut take => panic!("there is no pair yet"),
         () = tokio::time::sleep(Duration::from_secs(7)) => {}
     }
-    assert_eq!(gated.pool.stats().taken, 0);
+    let stats = gated.pool.stats();
+    assert_eq!((stats.time_to_key.count, stats.queued), (0, 1));
     gated.finish.send(true).unwrap();
     take.await.unwrap();
     let stats = gated.pool.stats();
-    assert_eq!((stats.taken, stats.waited), (1, 1));
+    assert_eq!((stats.waited, stats.queued, stats.abandoned), (1, 0, 0));
     // The time to a key is what its taker waited, by the taker's clock.
-    assert_eq!(stats.waiting, Duration::from_secs(7));
-    assert_eq!(stats.longest_wait, Duration::from_secs(7));
+    let (times, seven) = (stats.time_to_key, Duration::from_secs(7));
+    assert_eq!((times.count, times.sum, times.longest), (1, seven, seven));
+    let buckets = times.buckets().filter(|(_, count)| *count == 1);
+    let bounds: Vec<_> = buckets.map(|(bound, _)| bound).collect();
+    assert_eq!(bounds, [Duration::from_secs(10)]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_ready_pair_is_not_waited_for() {
     let gated = Gated::new(1, 1);
     gated.finish.send(true).unwrap();
     gated.stats_when(|stats| stats.ready == 1);
     gated.pool.take().await.unwrap();
     let stats = gated.pool.stats();
-    assert_eq!((stats.taken, stats.waited, stats.ready), (1, 0, 0));
+    assert_eq!((stats.waited, stats.ready), (0, 0));
+    let times = stats.time_to_key;
+    assert_eq!((times.count, times.sum), (1, Duration::ZERO));
 }
 
 #[tokio::test]
@@ -146,9 +152,49 @@ async fn a_dropped_taker_loses_no_pair() {
             () = tokio::task::yield_now() => {}
         }
     }
+    let stats = gated.pool.stats();
+    assert_eq!((stats.waited, stats.queued, stats.abandoned), (1, 0, 1));
     gated.finish.send(true).unwrap();
+    gated.stats_when(|stats| stats.ready == 1);
     gated.pool.take().await.unwrap();
-    assert_eq!(gated.pool.stats().taken, 1);
+    let stats = gated.pool.stats();
+    assert_eq!(stats.time_to_key.count, 1);
+    assert_eq!((stats.waited, stats.abandoned), (1, 1));
+}
+
+/// The gauges, from empty to full and back: what an operator sees of a burst.
+#[tokio::test]
+async fn depth_work_and_queue_are_told_apart() {
+    let gated = Gated::new(2, 2);
+    let gauges = |stats: &PoolStats| (stats.ready, stats.in_work, stats.queued);
+    for _ in 0..2 {
+        gated.started.recv().unwrap();
+    }
+    assert_eq!(gauges(&gated.pool.stats()), (0, 2, 0));
+    {
+        let (first, second) = (gated.pool.take(), gated.pool.take());
+        tokio::pin!(first, second);
+        tokio::select! {
+            biased;
+            _ = &mut first => panic!("there is no pair yet"),
+            _ = &mut second => panic!("there is no pair yet"),
+            () = tokio::task::yield_now() => {}
+        }
+        assert_eq!(gauges(&gated.pool.stats()), (0, 2, 2));
+        gated.finish.send(true).unwrap();
+        // First come, first served.
+        first.await.unwrap();
+        gated.started.recv().unwrap();
+        assert_eq!(gauges(&gated.pool.stats()), (0, 2, 1));
+    }
+    assert_eq!(gauges(&gated.pool.stats()), (0, 2, 0));
+    for _ in 0..2 {
+        gated.finish.send(true).unwrap();
+    }
+    let stats = gated.stats_when(|stats| stats.ready == 2);
+    assert_eq!(gauges(&stats), (2, 0, 0));
+    assert_eq!((stats.generated, stats.making.count), (3, 3));
+    assert_eq!((stats.waited, stats.abandoned), (2, 1));
 }
 
 /// Whoever takes a failure learns of it, and the next pair is made as usual.
@@ -160,7 +206,8 @@ async fn failures_are_handed_out_and_counted() {
     gated.finish.send(true).unwrap();
     gated.pool.take().await.unwrap();
     let stats = gated.pool.stats();
-    assert_eq!((stats.failed, stats.generated, stats.taken), (1, 1, 2));
+    assert_eq!((stats.failed, stats.generated), (1, 1));
+    assert_eq!((stats.making.count, stats.time_to_key.count), (2, 2));
 }
 
 /// The threads end with the last clone, and the pairs with them.
@@ -192,6 +239,7 @@ async fn real_pairs_all_differ() {
         assert!(seen.insert(pair.public_key().as_str().to_owned()));
     }
     let stats = pool.stats();
-    assert_eq!(stats.taken, 6);
-    assert!(stats.generating >= stats.slowest && stats.slowest > Duration::ZERO);
+    assert_eq!(stats.time_to_key.count, 6);
+    let making = stats.making;
+    assert!(making.sum >= making.longest && making.longest > Duration::ZERO);
 }

@@ -148,6 +148,8 @@ mod future;
 mod message;
 #[cfg(any(feature = "axum", feature = "tower", feature = "actix"))]
 mod read;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(any(feature = "axum", feature = "tower", feature = "actix"))]
 mod rejection;
 #[cfg(feature = "sessions")]

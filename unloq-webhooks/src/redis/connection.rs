@@ -1,0 +1,80 @@
+//! The way to Redis.
+
+use std::time::Duration;
+
+use ::redis::{
+    Client, FromRedisValue, Script,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+};
+
+use super::RedisError;
+use crate::replay::StoreUnavailable;
+
+/// What a command gets: less than the second after which whoever asks gives up.
+const ANSWER: Duration = Duration::from_millis(900);
+/// What a connection gets to come about.
+const CONNECT: Duration = Duration::from_secs(1);
+/// Between two tries to connect.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Connection {
+    commands: ConnectionManager,
+    namespace: String,
+}
+
+impl Connection {
+    pub(super) fn new(url: &str, namespace: &str) -> Result<Self, RedisError> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+        if !(1..=64).contains(&namespace.len()) || !namespace.bytes().all(fits) {
+            return Err(RedisError::Namespace);
+        }
+        if url.starts_with("rediss:") && rustls::crypto::CryptoProvider::get_default().is_none() {
+            // Somebody else may be faster; then there is one.
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        }
+        let client = Client::open(url).map_err(|_| RedisError::Address)?;
+        let config = ConnectionManagerConfig::new()
+            .set_response_timeout(Some(ANSWER))
+            .set_connection_timeout(Some(CONNECT))
+            .set_min_delay(RETRY.0)
+            .set_max_delay(RETRY.1);
+        let commands = ConnectionManager::new_lazy_with_config(client, config)
+            .map_err(|_| RedisError::Address)?;
+        Ok(Self {
+            commands,
+            // In braces: a cluster keeps all keys of an application on one node, as the scripts need it.
+            namespace: format!("{{{namespace}}}:unloq"),
+        })
+    }
+
+    pub(super) fn key(&self, kind: &str, name: impl std::fmt::Display) -> String {
+        format!("{}:{kind}:{name}", self.namespace)
+    }
+
+    pub(super) async fn run<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        keys: &[&str],
+        arguments: &[&str],
+    ) -> Result<T, StoreUnavailable> {
+        let mut invocation = script.prepare_invoke();
+        for key in keys {
+            invocation.key(*key);
+        }
+        for argument in arguments {
+            invocation.arg(*argument);
+        }
+        let answer = invocation.invoke_async(&mut self.commands.clone()).await;
+        // The error itself may quote what was asked.
+        answer.map_err(|error| {
+            tracing::warn!(
+                kind = ?error.kind(),
+                code = error.code(),
+                "Redis does not answer as it should"
+            );
+            StoreUnavailable
+        })
+    }
+}

@@ -3,7 +3,7 @@
 use keylockr_proto::link::{LinkInput, LinkPhase, Request};
 use keylockr_proto::{Counters, Family, Value, Ver};
 
-use crate::line::Line;
+use super::line::Line;
 use crate::peer::{greeting, map, ok, with};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use keylockr_proto::login::{Input, LoginEnd, LoginFailure, Output, Phase};
 use keylockr_proto::{KeyLifetime, ReplayVerdict, UnixTime};
 
-use crate::attempt::{Attempt, Seen};
+use super::attempt::{Attempt, Seen};
 use crate::peer::{
     Broken, Dialect, OTHER_TMP, Peer, START, TMP, at, client_keys, greeting, handshake_answer, ok,
     refusal, with,
@@ -120,7 +120,7 @@ fn a_lost_socket_is_made_anew_and_the_result_is_told_again() {
             attempt.greet();
             attempt.approve("41", "7");
             if dialect == Dialect::SeedData {
-                attempt.push("app_connect_req", &crate::attempt::polled("41", "7"));
+                attempt.push("app_connect_req", &super::attempt::polled("41", "7"));
             }
             assert_eq!(attempt.login.phase(), Phase::Authorized, "{dialect:?}");
         }

@@ -7,7 +7,7 @@ use keylockr_proto::login::{Input, Login, LoginConfig, LoginEnd, Output, Phase, 
 use keylockr_proto::{ClientKeys, KeyLifetime, Now, ReplayVerdict, ServerKeys, UnixTime, Value};
 use proptest::prelude::*;
 
-use crate::attempt::polled;
+use super::attempt::polled;
 use crate::peer::{
     Dialect, OTHER_TMP, Peer, START, Seq, TMP, at, client_keys, greeting, handshake_answer, map,
     name, ok, refusal, with, without,

@@ -7,7 +7,7 @@ use keylockr_proto::{
     AppTag, BoxSecret, KeyLifetime, Nickname, Now, Revision, Service, UnixTime, Value, Ver,
 };
 
-use crate::attempt::{Attempt, Seen, polled};
+use super::attempt::{Attempt, Seen, polled};
 use crate::peer::{Dialect, START, Seq, TMP, at, list, map, name, ok, refusal, with};
 
 fn done() -> Seen {

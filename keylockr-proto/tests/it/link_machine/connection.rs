@@ -5,7 +5,7 @@ use std::time::Duration;
 use keylockr_proto::link::{LinkEvent, LinkInput, LinkPhase, Request, RequestError};
 use keylockr_proto::{Family, KeyLifetime, Nickname, ReplayVerdict};
 
-use crate::line::{Line, Seen, connect, event, refused};
+use super::line::{Line, Seen, connect, event, refused};
 use crate::peer::{Peer, greeting, ok, with};
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use keylockr_proto::link::{LinkEvent, LinkInput, LinkPhase, Reply, Request, RequestError};
 use keylockr_proto::{Family, FilekeyStatus, Value};
 
-use crate::line::{Line, Seen, event};
+use super::line::{Line, Seen, event};
 use crate::peer::{map, ok, refusal, with};
 
 fn status(word: &str) -> Value {

@@ -4,7 +4,7 @@ use keylockr_proto::Value;
 use keylockr_proto::login::Input;
 use keylockr_proto::login::Phase;
 
-use crate::attempt::{Attempt, polled};
+use super::attempt::{Attempt, polled};
 use crate::peer::{Dialect, TMP, greeting, map, ok};
 
 /// What a message does in a phase.
@@ -252,7 +252,7 @@ fn eight_strikes_end_the_attempt() {
         attempt.push("app_deleted", &ok());
         assert_eq!(
             attempt.end(),
-            Some(&crate::attempt::Seen::Failed("too_many_bad_frames".into()))
+            Some(&super::attempt::Seen::Failed("too_many_bad_frames".into()))
         );
     }
 }

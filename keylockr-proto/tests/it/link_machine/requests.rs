@@ -7,7 +7,7 @@ use keylockr_proto::{
     DataReply, DisplayName, ErrorKind, Family, Nickname, ServerRefusal, SetDataReply, Value, Ver,
 };
 
-use crate::line::{Line, Seen, connect, event, refused};
+use super::line::{Line, Seen, connect, event, refused};
 use crate::peer::{map, ok, refusal, with};
 
 fn ver(text: &str) -> Ver {

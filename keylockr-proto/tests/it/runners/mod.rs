@@ -1,5 +1,4 @@
 //! One runner for each kind of vector.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod identity;
 mod kps;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use keylockr_proto::login::{Input, Login, LoginConfig, Phase, ResumeError};
 use keylockr_proto::{AppTag, KeyLifetime, Now, ReplayVerdict, Revision, Service, UnixTime};
 
-use crate::attempt::{Attempt, Seen};
+use super::attempt::{Attempt, Seen};
 use crate::peer::{Dialect, Peer, TMP, name};
 
 /// The same attempt in a process whose monotonic clock has another origin.
@@ -47,7 +47,7 @@ fn the_code_stays_good_and_the_result_is_told_again() {
         assert_eq!(second.greet(), [], "the code is shown already");
         second.approve("41", "7");
         if dialect == Dialect::SeedData {
-            second.push("app_connect_req", &crate::attempt::polled("41", "7"));
+            second.push("app_connect_req", &super::attempt::polled("41", "7"));
         }
         second.verify_yes();
         assert_eq!(
@@ -64,7 +64,7 @@ fn the_poll_tells_as_well() {
     let mut second = take_over(&first, Duration::from_secs(3), 10).unwrap();
     second.feed(Input::SocketOpened);
     assert_eq!(second.pass_secs(4), [Seen::Send("app_connect_req".into())]);
-    second.push("app_connect_req", &crate::attempt::polled("41", "7"));
+    second.push("app_connect_req", &super::attempt::polled("41", "7"));
     second.verify_yes();
     assert_eq!(second.end(), Some(&Seen::Done("41".into(), "7".into())));
 }

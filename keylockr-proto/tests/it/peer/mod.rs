@@ -1,6 +1,5 @@
 //! The service and the phone, as far as a machine can tell: they seal frames with the crate's
 //! server role, on a virtual clock. Nothing here waits.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +7,7 @@ use std::time::Duration;
 use keylockr_proto::{
     AppTag, BoxSecret, ClientKeys, ClientPublic, DisplayName, Entropy, EntropyError, Family,
     Identity, KeyLifetime, Message, Now, Revision, ServerChannel, ServerKeys, Service, SignSecret,
-    SvcId, TmpId, UnixTime, Value, Window, WsSig,
+    SvcId, UnixTime, Value, Window, WsSig,
 };
 
 pub(crate) const START: u64 = 1_785_000_000;
@@ -40,10 +39,6 @@ impl Entropy for Broken {
 
 pub(crate) fn at(secs: u64) -> Now {
     Now::new(Duration::from_secs(secs), UnixTime::from_secs(START + secs))
-}
-
-pub(crate) fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
 }
 
 pub(crate) fn client_keys(seed: u64, lifetime: KeyLifetime) -> Arc<ClientKeys> {
@@ -243,10 +238,6 @@ impl Peer {
 
 pub(crate) fn handshake_answer(tmp_id: &str) -> Vec<u8> {
     map([("_res", "ok".into()), ("tmp_id", tmp_id.into())]).encode()
-}
-
-pub(crate) fn tmp(dialect: Dialect, text: &str) -> TmpId {
-    TmpId::parse(dialect.family(), text).unwrap()
 }
 
 pub(crate) fn name() -> DisplayName {

@@ -7,7 +7,7 @@ use keylockr_proto::{
     ClientKeys, KeyLifetime, ReplayVerdict, Revision, Service, TmpId, UnixTime, Value,
 };
 
-use crate::attempt::{Attempt, Seen};
+use super::attempt::{Attempt, Seen};
 use crate::peer::{
     Dialect, OTHER_TMP, Peer, START, TMP, at, client_keys, greeting, handshake_answer, list, map,
     name, ok, refusal, with, without,

@@ -3,6 +3,7 @@
 //! all of the few tables that a process has for services' keys.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod flips;
 #[path = "../given/mod.rs"]
 mod given;
 mod handshake;

@@ -38,7 +38,7 @@ fn replay(file: &Json) -> Result<usize, Vec<String>> {
     }
 }
 
-fn file() -> Json {
+pub(crate) fn file() -> Json {
     serde_json::from_str(FILE).expect("the vector file is JSON")
 }
 

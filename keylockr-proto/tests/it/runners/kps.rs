@@ -174,7 +174,7 @@ pub(crate) fn replay(case: Case<'_>) -> Outcome {
     same("results", results, expected)
 }
 
-fn client(case: Case<'_>) -> Result<Channel, String> {
+pub(crate) fn client(case: Case<'_>) -> Result<Channel, String> {
     let keys = ClientKeys::from_parts(
         SignSecret::from_bytes(&[8; 32]),
         BoxSecret::from_bytes(&case.array("client_enc_sk")),
@@ -191,7 +191,7 @@ fn client(case: Case<'_>) -> Result<Channel, String> {
     ))
 }
 
-fn server(case: Case<'_>) -> Result<ServerChannel, String> {
+pub(crate) fn server(case: Case<'_>) -> Result<ServerChannel, String> {
     let client = ClientPublic {
         sign: key(SignPublic::from_bytes(&case.array("client_sign_pk")))?,
         enc: key(BoxPublic::from_bytes(&case.array("client_enc_pk")))?,
@@ -208,7 +208,7 @@ fn key<T>(result: Result<T, keylockr_proto::Error>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
 
-fn limit(case: Case<'_>) -> usize {
+pub(crate) fn limit(case: Case<'_>) -> usize {
     case.input["max_frame"]
         .as_u64()
         .map_or(65_536, |limit| usize::try_from(limit).expect("a limit"))

@@ -1,7 +1,7 @@
 //! One runner for each kind of vector.
 
 mod identity;
-mod kps;
+pub(crate) mod kps;
 mod records;
 mod wire;
 
@@ -46,11 +46,7 @@ pub(crate) const KINDS: [&str; 31] = [
 pub(crate) type Outcome = Result<(), String>;
 
 pub(crate) fn run(vector: &Json, codes: &Json) -> Outcome {
-    let case = Case {
-        input: &vector["input"],
-        expect: &vector["expect"],
-        dialect: vector["dialect"].as_str().unwrap_or("any"),
-    };
+    let case = Case::of(vector);
     // A negative vector names its error, and the name is one of the file's.
     if case.expect["ok"] == Json::Bool(false) && codes.get(case.text_expected("error")).is_none() {
         return Err(format!("unknown error {}", case.expect["error"]));
@@ -100,6 +96,14 @@ pub(crate) struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
+    pub(crate) fn of(vector: &'a Json) -> Self {
+        Self {
+            input: &vector["input"],
+            expect: &vector["expect"],
+            dialect: vector["dialect"].as_str().unwrap_or("any"),
+        }
+    }
+
     pub(crate) fn text(self, name: &str) -> &'a str {
         self.input[name].as_str().expect(name)
     }

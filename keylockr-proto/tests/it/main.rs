@@ -20,6 +20,7 @@ mod records;
 mod redaction;
 mod replies;
 mod runners;
+mod sealing;
 mod second_opinion;
 mod spelling;
 mod vectors;

@@ -159,3 +159,101 @@ fn numbers_of_every_width() {
         assert_eq!(Value::Int(value).encode().len(), length, "{value}");
     }
 }
+
+/// A header is the shortest exactly when writing the value anew makes the same one: every header at
+/// every length and number at which another one takes over.
+#[test]
+fn every_header_knows_whether_it_is_the_shortest() {
+    fn assert_known(header: &[u8], content: &[u8]) {
+        let input = [header, content].concat();
+        let document = Document::parse(&input).unwrap();
+        let shortest = document.to_value().encode();
+        assert_eq!(
+            document.is_canonical(),
+            shortest == input,
+            "{header:02x?} before {} bytes",
+            content.len()
+        );
+        assert_eq!(document.canonical(), shortest);
+        assert_eq!(view(&shortest), document.root());
+    }
+
+    // The length of each kind: its short form, then those in one, two and four bytes.
+    let kinds: [(
+        Option<(u8, usize)>,
+        [Option<u8>; 3],
+        &dyn Fn(usize) -> Vec<u8>,
+    ); 4] = [
+        (None, [Some(0xc4), Some(0xc5), Some(0xc6)], &|length| {
+            vec![7; length]
+        }),
+        (
+            Some((0xa0, 31)),
+            [Some(0xd9), Some(0xda), Some(0xdb)],
+            &|length| vec![b'x'; length],
+        ),
+        (
+            Some((0x90, 15)),
+            [None, Some(0xdc), Some(0xdd)],
+            &|length| vec![0xc0; length],
+        ),
+        (
+            Some((0x80, 15)),
+            [None, Some(0xde), Some(0xdf)],
+            &|length| {
+                let member = |n| [&[0xa4], format!("{n:04x}").as_bytes(), &[0xc0]].concat();
+                (0..length).flat_map(member).collect()
+            },
+        ),
+    ];
+    for (short, wide, content) in kinds {
+        for length in [
+            0, 1, 15, 16, 17, 31, 32, 33, 254, 255, 256, 257, 65_535, 65_536, 65_537,
+        ] {
+            // Of values there may be 4096.
+            if wide[0].is_none() && length > 300 {
+                continue;
+            }
+            let content = content(length);
+            let bytes = u32::try_from(length).unwrap().to_be_bytes();
+            if let Some((head, most)) = short
+                && length <= most
+            {
+                assert_known(&[head | bytes[3]], &content);
+            }
+            for (head, width) in wide.into_iter().zip([1, 2, 4]) {
+                let (leading, digits) = bytes.split_at(4 - width);
+                if let Some(head) = head
+                    && leading.iter().all(|byte| *byte == 0)
+                {
+                    assert_known(&[&[head], digits].concat(), &content);
+                }
+            }
+        }
+    }
+
+    // Numbers: those around every power of two at which a width ends, in every width.
+    let edges = [5, 7, 8, 15, 16, 31, 32, 63, 64].map(|bits| 1_i128 << bits);
+    let numbers = edges
+        .iter()
+        .flat_map(|edge| (-2..=2).flat_map(move |near| [edge + near, near - edge]));
+    for number in numbers.chain(-2..=2) {
+        let bytes = number.to_be_bytes();
+        let low = |width: usize| &bytes[16 - width..];
+        for (exponent, width) in [1, 2, 4, 8].into_iter().enumerate() {
+            let head = u8::try_from(exponent).unwrap();
+            let bits = 8 * width;
+            if (0..1 << bits).contains(&number) {
+                assert_known(&[&[0xcc + head], low(width)].concat(), &[]);
+            }
+            if (-(1 << (bits - 1))..1 << (bits - 1)).contains(&number) {
+                assert_known(&[&[0xd0 + head], low(width)].concat(), &[]);
+            }
+        }
+        if (-32..128).contains(&number) {
+            assert_known(low(1), &[]);
+        }
+    }
+    assert_known(&[0xca], &1.5_f32.to_be_bytes());
+    assert_known(&[0xcb], &1.5_f64.to_be_bytes());
+}

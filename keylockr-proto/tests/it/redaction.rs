@@ -5,11 +5,11 @@ use std::fmt::{Debug, Display};
 use std::marker::PhantomData;
 
 use keylockr_proto::{
-    BoxPublic, BoxSecret, ClientKeys, DataNonce, Filekey, FilekeyBlob, KpsHash, Possession,
-    ReplayWindow, SharedKey, SignPublic, SignSecret, Value, Window, WsSig,
+    BoxPublic, BoxSecret, ClientKeys, DataNonce, Direction, Filekey, FilekeyBlob, Frame, KpsHash,
+    Possession, ReplayWindow, SharedKey, SignPublic, SignSecret, Value, Window, WsSig,
 };
 
-use crate::given::{NOW, Sequence, app_identity, body, client_keys, ok_body, pair};
+use crate::given::{NOW, Sequence, TMP_ID, app_identity, body, client_keys, ok_body, pair};
 
 /// Whether a type has a trait, asked at run time: the inherent method wins over the trait's where
 /// the bound holds.
@@ -189,6 +189,44 @@ fn debug_redaction() {
     let mut memory = ReplayWindow::new(4, Window::CLIENT);
     memory.insert(opened.kps_hash(), std::time::Duration::ZERO);
     assert_hides(&memory, &[&hash[..]]);
+}
+
+/// Enough to tell one from another in a log, exactly as far as this.
+#[test]
+fn debug_tells_which() {
+    let pair = pair();
+    let channel = format!("{:?}", pair.client);
+    assert!(channel.starts_with("Channel { identity: "), "{channel}");
+    assert!(channel.contains(TMP_ID), "{channel}");
+    assert!(format!("{:?}", pair.server).starts_with("ServerChannel {"));
+
+    let bytes = pair.push("connected", &ok_body());
+    let frame = Frame::decode(&bytes[..], bytes.len(), Direction::FromServer).unwrap();
+    let hash = hex::encode(&frame.hash().as_bytes()[..4]);
+    let hash = format!("hash: KpsHash({hash})");
+    assert_eq!(format!("{frame:?}"), format!("Frame {{ {hash}, .. }}"));
+    let authentic = frame.verify(&pair.server_keys.sign).unwrap();
+    assert_eq!(
+        format!("{authentic:?}"),
+        format!("Authentic {{ {hash}, .. }}")
+    );
+    let shared = SharedKey::agree(pair.keys.box_secret(), &pair.server_keys.enc).unwrap();
+    let opened = authentic.open(&shared).unwrap();
+    let message = format!("Message {{ name: \"connected\", ts: {NOW:?}, {hash}, .. }}");
+    assert_eq!(
+        format!("{opened:?}"),
+        format!("Opened {{ message: {message} }}")
+    );
+    let opened = opened.fresh(NOW, Window::CLIENT).unwrap();
+    assert_eq!(format!("{opened:?}"), message);
+
+    let mut memory = ReplayWindow::new(4, Window::CLIENT);
+    memory.insert(opened.kps_hash(), std::time::Duration::ZERO);
+    assert_eq!(
+        format!("{memory:?}"),
+        "ReplayWindow { len: 1, capacity: 4, .. }"
+    );
+    assert_eq!(keylockr_proto::Refused.to_string(), "refused");
 }
 
 /// No error repeats what it refused.

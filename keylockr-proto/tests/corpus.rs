@@ -41,25 +41,32 @@ fn replay(target: &str, check: fn(&[u8])) {
 
 /// Reading an input, in all the ways there are, each by itself.
 fn assert_bounded(input: &[u8], path: &Path) {
-    let bound = 4 * input.len() + 65_536;
-    let mut ways: [(&str, &mut dyn FnMut()); 4] = [
-        ("a document", &mut || {
+    let around = protocol::around(input).unwrap_or_default();
+    // Made ready by whoever comes first, once for the process.
+    protocol::open_both(&around, Window::CLIENT);
+    let mut ways: [(&str, &[u8], &mut dyn FnMut()); 6] = [
+        ("a document", input, &mut || {
             if let Ok(document) = Document::parse(input) {
                 std::hint::black_box(document.canonical());
             }
         }),
-        ("a frame", &mut || {
+        ("a frame", input, &mut || {
             protocol::open_both(input, Window::CLIENT);
         }),
-        ("a filekey", &mut || {
+        ("a filekey", input, &mut || {
             std::hint::black_box(FilekeyBlob::from_bytes(input).is_ok());
         }),
-        ("a handshake", &mut || {
+        ("a handshake", input, &mut || {
             let reply = handshake_reply(keylockr_proto::Family::Seed, input);
             std::hint::black_box(reply.is_ok());
         }),
+        ("an address", input, &mut || protocol::address(input)),
+        ("a box", &around, &mut || {
+            protocol::open_both(&around, Window::CLIENT);
+        }),
     ];
-    for (way, read) in &mut ways {
+    for (way, read_from, read) in &mut ways {
+        let bound = 4 * read_from.len() + 65_536;
         let region = Region::new(ALLOCATOR);
         read();
         let asked = region.change().bytes_allocated;

@@ -145,3 +145,16 @@ fn raw_references_do_not_multiply() {
         .collect();
     assert_eq!(places.len(), 1, "all of them are the same bytes");
 }
+
+/// The depth that K 2.2 allows is counted from the frame's outermost map, here as everywhere.
+#[test]
+fn raw_items_lie_three_deep() {
+    let pair = pair();
+    for (arrays, expected) in [(29, "E_SHAPE"), (30, "E_MSGPACK")] {
+        let deep = (0..arrays).fold(Value::Nil, |value, _| Value::Array(vec![value]));
+        let mut forge = Forge::from_server(&pair);
+        forge.kps.insert("raw".to_owned(), Value::Array(vec![deep]));
+        let opened = pair.client.open(&forge.bytes(), NOW, Window::CLIENT);
+        assert_eq!(code(&opened), expected, "{arrays} arrays in an item");
+    }
+}

@@ -5,8 +5,9 @@ use std::fmt::{Debug, Display};
 use std::marker::PhantomData;
 
 use keylockr_proto::{
-    BoxPublic, BoxSecret, ClientKeys, DataNonce, Direction, Filekey, FilekeyBlob, Frame, KpsHash,
-    Possession, ReplayWindow, SharedKey, SignPublic, SignSecret, Value, Window, WsSig,
+    BoxPublic, BoxSecret, ClientKeys, DataNonce, Direction, Document, Filekey, FilekeyBlob, Frame,
+    KpsHash, Possession, ReplayWindow, SharedKey, SignPublic, SignSecret, Value, View, Window,
+    WsSig,
 };
 
 use crate::given::{NOW, Sequence, TMP_ID, app_identity, body, client_keys, ok_body, pair};
@@ -227,6 +228,38 @@ fn debug_tells_which() {
         "ReplayWindow { len: 1, capacity: 4, .. }"
     );
     assert_eq!(keylockr_proto::Refused.to_string(), "refused");
+
+    let list = vec![Value::Nil, true.into(), Value::Int(-1), Value::F64(1.5)];
+    let value = body([
+        ("bin", Value::Bin(vec![7; 3])),
+        ("list", Value::Array(list)),
+        ("text", "said".into()),
+    ]);
+    assert_eq!(
+        format!("{value:?}"),
+        r#"{"bin": Bin(3 bytes), "list": [Nil, true, -1, 1.5], "text": "said"}"#
+    );
+    let bytes = value.encode();
+    let document = Document::parse(&bytes).unwrap();
+    assert_eq!(format!("{document:?}"), "Document(..)");
+    let View::Map(members) = document.root() else {
+        panic!("a map")
+    };
+    assert_eq!(format!("{:?}", document.root()), "MapView(3 members)");
+    let shown: Vec<String> = members
+        .iter()
+        .map(|(_, view)| format!("{view:?}"))
+        .collect();
+    assert_eq!(shown, ["Bin(3 bytes)", "ArrayView(4 items)", "\"said\""]);
+    let Some(View::Array(items)) = members.get("list") else {
+        panic!("a list")
+    };
+    let shown: Vec<String> = items.iter().map(|view| format!("{view:?}")).collect();
+    assert_eq!(shown, ["Nil", "true", "-1", "1.5"]);
+    assert_eq!(format!("{:?}", Value::from(u64::MAX)), u64::MAX.to_string());
+    let bytes = Value::from(u64::MAX).encode();
+    let document = Document::parse(&bytes).unwrap();
+    assert_eq!(format!("{:?}", document.root()), u64::MAX.to_string());
 }
 
 /// No error repeats what it refused.

@@ -39,12 +39,15 @@ fn replay(target: &str, check: fn(&[u8])) {
     assert!(seen >= 20, "{seen} seeds for {target}");
 }
 
+/// What it is, what it is read from, and how.
+type Way<'a> = (&'a str, &'a [u8], &'a mut dyn FnMut());
+
 /// Reading an input, in all the ways there are, each by itself.
 fn assert_bounded(input: &[u8], path: &Path) {
     let around = protocol::around(input).unwrap_or_default();
     // Made ready by whoever comes first, once for the process.
     protocol::open_both(&around, Window::CLIENT);
-    let mut ways: [(&str, &[u8], &mut dyn FnMut()); 6] = [
+    let mut ways: [Way<'_>; 6] = [
         ("a document", input, &mut || {
             if let Ok(document) = Document::parse(input) {
                 std::hint::black_box(document.canonical());

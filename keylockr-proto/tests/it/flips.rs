@@ -37,7 +37,7 @@ fn positive(file: &Json) -> impl Iterator<Item = (&str, &str, &Json)> {
 }
 
 /// Whether a frame opens. The way that gives no reason is asked as well.
-fn both(opened: Result<Message, Error>, quietly: Result<Message<&[u8]>, Refused>) -> bool {
+fn both(opened: &Result<Message, Error>, quietly: &Result<Message<&[u8]>, Refused>) -> bool {
     assert_eq!(opened.is_ok(), quietly.is_ok());
     opened.is_ok()
 }
@@ -58,8 +58,8 @@ fn every_bit_flip_of_every_frame_is_refused() {
                 let frame = case.bytes("frame");
                 let accepted = accepted(&frame, |frame| {
                     both(
-                        channel.open(frame, now, window),
-                        channel.open_or_refuse(frame, &mut scratch, now, window),
+                        &channel.open(frame, now, window),
+                        &channel.open_or_refuse(frame, &mut scratch, now, window),
                     )
                 });
                 (frame, accepted)
@@ -72,8 +72,8 @@ fn every_bit_flip_of_every_frame_is_refused() {
                 let frame = case.bytes("frame");
                 let accepted = accepted(&frame, |frame| {
                     both(
-                        channel.open(frame, now, window),
-                        channel.open_or_refuse(frame, &mut scratch, now, window),
+                        &channel.open(frame, now, window),
+                        &channel.open_or_refuse(frame, &mut scratch, now, window),
                     )
                 });
                 (frame, accepted)

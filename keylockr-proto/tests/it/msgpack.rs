@@ -160,6 +160,13 @@ fn numbers_of_every_width() {
     }
 }
 
+/// The short form and the longest that fits it, the heads with one, two and four bytes, and content.
+type Kind<'a> = (
+    Option<(u8, usize)>,
+    [Option<u8>; 3],
+    &'a dyn Fn(usize) -> Vec<u8>,
+);
+
 /// A header is the shortest exactly when writing the value anew makes the same one: every header at
 /// every length and number at which another one takes over.
 #[test]
@@ -178,12 +185,7 @@ fn every_header_knows_whether_it_is_the_shortest() {
         assert_eq!(view(&shortest), document.root());
     }
 
-    // The length of each kind: its short form, then those in one, two and four bytes.
-    let kinds: [(
-        Option<(u8, usize)>,
-        [Option<u8>; 3],
-        &dyn Fn(usize) -> Vec<u8>,
-    ); 4] = [
+    let kinds: [Kind<'_>; 4] = [
         (None, [Some(0xc4), Some(0xc5), Some(0xc6)], &|length| {
             vec![7; length]
         }),

@@ -271,10 +271,7 @@ fn errors_do_not_echo() {
         format!("{:?}", SignSecret::from_base64(marker).err()),
         format!("{:?}", BoxSecret::from_base64(marker).err()),
         format!("{:?}", keylockr_proto::Identity::parse(marker)),
-        format!(
-            "{:?}",
-            keylockr_proto::Document::parse(marker.as_bytes()).err()
-        ),
+        format!("{:?}", Document::parse(marker.as_bytes()).err()),
         format!("{:?}", WsSig::open(marker, NOW, Window::CLIENT, |_| None)),
     ];
     for text in texts {

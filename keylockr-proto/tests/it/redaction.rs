@@ -196,6 +196,15 @@ fn debug_redaction() {
 #[test]
 fn debug_tells_which() {
     let pair = pair();
+    let keys = &pair.keys;
+    let sign = format!("SignPublic({})", keys.sign_public().to_base64());
+    let enc = format!("BoxPublic({})", keys.box_public().to_base64());
+    assert_eq!(format!("{:?}", keys.sign_public()), sign);
+    assert_eq!(format!("{:?}", keys.box_public()), enc);
+    assert_eq!(
+        format!("{keys:?}"),
+        format!("ClientKeys {{ sign: {sign}, enc: {enc}, lifetime: Fresh, .. }}")
+    );
     let channel = format!("{:?}", pair.client);
     assert!(channel.starts_with("Channel { identity: "), "{channel}");
     assert!(channel.contains(TMP_ID), "{channel}");

@@ -2,7 +2,7 @@
 
 use keylockr_proto::{BoxPublic, ErrorKind, ServerKeys};
 
-use crate::given::{code, pair};
+use crate::given::{client_keys, code, pair};
 
 #[test]
 fn weak_server_keys_refused() {
@@ -145,4 +145,13 @@ fn non_canonical(text: &str) -> String {
         .unwrap();
     bytes[last] = DIGITS[digit + 1];
     String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn keys_are_equal_to_themselves_alone() {
+    let (one, other) = (client_keys(1), client_keys(2));
+    assert_eq!(*one.sign_public(), one.sign_public().clone());
+    assert_ne!(one.sign_public(), other.sign_public());
+    assert_eq!(*one.box_public(), one.box_public().clone());
+    assert_ne!(one.box_public(), other.box_public());
 }

@@ -9,6 +9,7 @@ mod keys;
 mod refusals;
 mod sign_in;
 mod tokens;
+mod traces;
 mod waiting;
 
 use std::future::Future;

@@ -19,7 +19,11 @@ pub async fn unloq_widget_signs_in_and_phone_signs_out(rig: Rig) {
     let app = scene.tab().await;
     let phone = scene.new_tab().await;
     scene.visit(&scene.app.phone).await;
+    scene.picture("debug-0").await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    scene.picture("debug-1").await;
     scene.click("[data-testid=\"unloq-approve\"]").await;
+    scene.picture("debug-2").await;
     scene.go_to(&app).await;
     scene.until_path("/unloq/me").await;
     assert!(scene.text("h1").await.contains(ALICE));

@@ -19,11 +19,7 @@ pub async fn unloq_widget_signs_in_and_phone_signs_out(rig: Rig) {
     let app = scene.tab().await;
     let phone = scene.new_tab().await;
     scene.visit(&scene.app.phone).await;
-    scene.picture("debug-0").await;
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-    scene.picture("debug-1").await;
     scene.click("[data-testid=\"unloq-approve\"]").await;
-    scene.picture("debug-2").await;
     scene.go_to(&app).await;
     scene.until_path("/unloq/me").await;
     assert!(scene.text("h1").await.contains(ALICE));
@@ -34,6 +30,9 @@ pub async fn unloq_widget_signs_in_and_phone_signs_out(rig: Rig) {
     assert!(scene.text("h1").await.contains(ALICE));
 
     scene.go_to(&phone).await;
+    // Not under the bar at the page's foot.
+    let log_out = scene.until("[data-testid=\"unloq-log-out\"]").await;
+    log_out.scroll_into_view().await.expect("the button");
     scene.click("[data-testid=\"unloq-log-out\"]").await;
     scene.until_gone("[data-testid=\"unloq-log-out\"]").await;
     scene.go_to(&app).await;

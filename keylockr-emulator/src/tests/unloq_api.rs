@@ -319,6 +319,12 @@ async fn a_session_is_attached_once_and_within_a_minute() {
     let never = attach(json!({ "token": "never", "sid": "two" })).await;
     assert_eq!(never.1, "ACCESS_TOKEN.NOT_FOUND");
 
+    // By the approval, a minute after the application was told who it is.
+    let user = sign_in(&unloq, json!({})).await;
+    tokio::time::advance(Duration::from_secs(60)).await;
+    let late = attach(json!({ "approval_id": user["approval_id"], "sid": "two" })).await;
+    assert_eq!(late.1, "ACCESS_TOKEN.EXPIRED");
+
     // By the token, after its exchange and not before.
     let asked = ok(&unloq, "/v1/authenticate", json!({ "email": ALICE }));
     let (answer, _) = tokio::join!(asked, unloq.approve_next(ALICE));
@@ -445,7 +451,7 @@ async fn enrolment_from_the_first_mail_to_the_last() {
     assert_eq!(asked.1, "APPROVAL.DEVICE");
     unloq.activate("carol@example.test").await.unwrap();
     assert!(enrolled("carol@example.test").await);
-    let mut gone = async |email| {
+    let gone = async |email| {
         ok(&unloq, "/v1/deactivate", json!({ "email": email })).await["deactivated"].clone()
     };
     assert_eq!(gone("carol@example.test").await, true);
@@ -464,7 +470,7 @@ async fn enrolment_from_the_first_mail_to_the_last() {
 async fn a_mail_leads_back_with_a_token() {
     let (_emulator, unloq) = start().await;
     configure(&unloq, |app| {
-        app.return_url = Some("http://127.0.0.1:3000/back?from=unloq".to_owned())
+        app.return_url = Some("http://127.0.0.1:3000/back?from=unloq".to_owned());
     });
     let sent = ok(
         &unloq,

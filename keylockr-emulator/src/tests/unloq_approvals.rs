@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use serde_json::{Value as Json, json};
-use tokio::time::Instant;
 
+use super::peer::elapsed;
 use super::unloq_peer::{ALICE, BOB, KEY, configure, ok, post, read, refused, request, start};
 use crate::unloq::{ApprovalStatus, Fault, FaultKind, Unloq, device::totp};
 
@@ -85,12 +85,12 @@ fn one_time_passwords_of_rfc_6238() {
 
 #[tokio::test(start_paused = true)]
 async fn who_does_not_answer_in_time_has_not_answered() {
-    let (_emulator, unloq) = start().await;
+    let (emulator, unloq) = start().await;
     configure(&unloq, |app| app.approval_seconds = 12);
-    let before = Instant::now();
+    let before = elapsed(&emulator);
     let answer = refused(&unloq, "/v1/authenticate", push()).await;
     assert_eq!(answer, (408, "APPROVAL.TIMEOUT".to_owned()));
-    assert_eq!(before.elapsed().as_secs(), 12);
+    assert_eq!((elapsed(&emulator) - before).as_secs(), 12);
     assert!(unloq.approvals().is_empty());
 }
 
@@ -119,16 +119,16 @@ async fn whoever_stops_waiting_leaves_the_question_on_the_device() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_and_time_outs_on_purpose() {
-    let (_emulator, unloq) = start().await;
+    let (emulator, unloq) = start().await;
     unloq
         .fault(Fault::from(FaultKind::Timeout).times(1))
         .unwrap();
-    let before = Instant::now();
+    let before = elapsed(&emulator);
     assert_eq!(
         refused(&unloq, "/v1/authenticate", push()).await.1,
         "APPROVAL.TIMEOUT"
     );
-    assert_eq!(before.elapsed(), Duration::ZERO);
+    assert_eq!(elapsed(&emulator) - before, Duration::ZERO);
     unloq.fault(FaultKind::Silent).unwrap();
     let asked = refused(&unloq, "/v1/authenticate", push());
     let approve = async {
@@ -137,7 +137,7 @@ async fn silence_and_time_outs_on_purpose() {
     };
     let (answer, status) = tokio::join!(asked, approve);
     assert_eq!((answer.1.as_str(), status), ("APPROVAL.TIMEOUT", 409));
-    assert_eq!(before.elapsed().as_secs(), 30);
+    assert_eq!((elapsed(&emulator) - before).as_secs(), 30);
 }
 
 #[tokio::test(start_paused = true)]

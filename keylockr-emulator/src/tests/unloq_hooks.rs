@@ -1,6 +1,6 @@
 //! Hooks: what is signed, what goes over the line, and what comes of it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -9,6 +9,7 @@ use tokio::{
     net::TcpListener,
 };
 
+use super::peer::elapsed;
 use super::unloq_peer::{ALICE, ALICE_ID, KEY, configure, ok, sign_in, start};
 use crate::{
     Emulator,
@@ -311,16 +312,16 @@ async fn anything_but_200_is_a_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn an_application_has_three_seconds() {
-    let (_emulator, unloq, listener, origin) = site().await;
+    let (emulator, unloq, listener, origin) = site().await;
     configure(&unloq, |app| {
         app.hooks
             .insert(HookEvent::Deactivate, format!("{origin}/out").into());
     });
-    let before = tokio::time::Instant::now();
+    let before = elapsed(&emulator);
     // Accepted by the system, and never answered.
     let sent = unloq.deactivate(ALICE).await.unwrap();
     assert_eq!(sent[0].attempts, [Attempt::Failed("timeout")]);
-    assert_eq!(before.elapsed().as_secs(), Duration::from_secs(3).as_secs());
+    assert_eq!((elapsed(&emulator) - before).as_secs(), 3);
     drop(listener);
 }
 

@@ -144,7 +144,7 @@ async fn openssl_opens_what_the_device_encrypted() {
     let clear = clear.as_str().unwrap();
     for padding in [Padding::Pkcs1V15, Padding::OaepSha1, Padding::OaepSha256] {
         configure(&unloq, |app| {
-            (app.padding, app.mode) = (padding, KeyMode::Always)
+            (app.padding, app.mode) = (padding, KeyMode::Always);
         });
         let mut body = of_alice();
         body["public_key"] = pair.pem.as_str().into();
@@ -238,7 +238,7 @@ async fn a_key_that_does_not_fit_is_refused_before_anybody_is_asked() {
     ask(&unloq, body.clone()).await;
     // The key is there now, and does not shrink with the setting or the padding.
     configure(&unloq, |app| {
-        (app.key_size, app.padding) = (16, Padding::OaepSha256)
+        (app.key_size, app.padding) = (16, Padding::OaepSha256);
     });
     assert_eq!(refused(&unloq, "/v1/encryption/user", body).await.0, 400);
 }
@@ -300,7 +300,6 @@ async fn no_key_secret_or_token_is_in_a_log_in_debug_or_on_the_page() {
     let session = unloq.sessions()[0].clone();
     let sent = unloq.log_out(&session.id).await.unwrap();
     unloq.deactivate(ALICE).await.unwrap();
-    let otp = unloq.otp(ALICE);
 
     let world = emulator.shared().world();
     let parts = [
@@ -336,7 +335,6 @@ async fn no_key_secret_or_token_is_in_a_log_in_debug_or_on_the_page() {
     );
     // The API key is no secret of the page, but it is of the log.
     assert!(!log.contains(KEY));
-    drop(otp);
 }
 
 fn unloq_apps(world: &crate::world::World) -> Vec<crate::unloq::App> {

@@ -22,12 +22,12 @@ pub async fn unloq_widget_signs_in_and_phone_signs_out(rig: Rig) {
     scene.click("[data-testid=\"unloq-approve\"]").await;
     scene.go_to(&app).await;
     scene.until_path("/unloq/me").await;
-    assert!(scene.text("h1").await.contains(ALICE));
+    assert!(scene.text("#address").await == ALICE);
     // Neither address bar nor history has the token.
     scene.back().await;
     assert!(!scene.path().await.contains("token"));
     scene.open("/").await;
-    assert!(scene.text("h1").await.contains(ALICE));
+    assert!(scene.text("#address").await == ALICE);
 
     scene.go_to(&phone).await;
     // Not under the bar at the page's foot.

@@ -55,17 +55,18 @@ pub(super) async fn read(response: Response<Body>) -> (u16, Vec<u8>) {
     (status, body.to_bytes().to_vec())
 }
 
-async fn json(unloq: &Unloq, request: Request<Bytes>) -> (u16, Json) {
+/// Status and JSON of an answer.
+pub(super) async fn raw(unloq: &Unloq, request: Request<Bytes>) -> (u16, Json) {
     let (status, body) = read(unloq.http(request).await).await;
     (status, serde_json::from_slice(&body).unwrap_or(Json::Null))
 }
 
 pub(super) async fn post(unloq: &Unloq, path: &str, body: Json) -> (u16, Json) {
-    json(unloq, request(path, KEY, Some(&body))).await
+    raw(unloq, request(path, KEY, Some(&body))).await
 }
 
 pub(super) async fn get(unloq: &Unloq, path: &str) -> (u16, Json) {
-    json(unloq, request(path, KEY, None)).await
+    raw(unloq, request(path, KEY, None)).await
 }
 
 /// The result of a success.

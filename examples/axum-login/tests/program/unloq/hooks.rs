@@ -1,6 +1,9 @@
 //! What UNLOQ's web hooks do to somebody who is signed in.
 
-use keylockr_emulator::{conformance::agent::Browser, unloq::FaultKind};
+use keylockr_emulator::{
+    conformance::agent::Browser,
+    unloq::{Delivery, FaultKind},
+};
 
 use super::{super::deliver, ALICE, BOB, Stage, is_signed_in, is_stranger};
 
@@ -13,17 +16,14 @@ async fn logging_out_on_the_phone_ends_that_session() {
     stage.sign_in(&there, ALICE).await;
     stage.sign_in(&bob, BOB).await;
     let delivered = stage.unloq.log_out(&sessions[0].id).await.unwrap();
-    assert!(delivered.iter().all(|delivery| delivery.arrived()));
+    assert!(delivered.iter().all(Delivery::arrived));
     assert!(is_stranger(&here).await);
     assert!(is_signed_in(&there, ALICE).await && is_signed_in(&bob, BOB).await);
     // Again, and with another's number: the answer is the same, and nobody else is out.
     let again = stage.unloq.redeliver(delivered[0].id).await.unwrap();
     assert!(again.arrived());
-    let other = stage.unloq.sessions().into_iter();
-    let other = other
-        .filter(|session| session.email == BOB)
-        .next_back()
-        .unwrap();
+    let mut sessions = stage.unloq.sessions().into_iter();
+    let other = sessions.rfind(|session| session.email == BOB).unwrap();
     let body = format!(
         r#"{{"unloq_id":"{}","sid":"{}"}}"#,
         stage.unloq_id(ALICE),
@@ -58,7 +58,7 @@ async fn a_closed_account_opens_by_unloqs_word_alone() {
     assert!(is_signed_in(&browser, ALICE).await);
 
     let delivered = stage.unloq.deactivate(ALICE).await.unwrap();
-    assert!(!delivered.is_empty() && delivered.iter().all(|delivery| delivery.arrived()));
+    assert!(!delivered.is_empty() && delivered.iter().all(Delivery::arrived));
     assert!(is_stranger(&browser).await);
     assert!(is_signed_in(&bob, BOB).await);
 

@@ -36,6 +36,11 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # UNLOQ
+//!
+//! [`Emulator::unloq`] is the other product's service, with its devices, login widget and web
+//! hooks: see [`unloq`].
+//!
 //! # Time
 //!
 //! [`Builder::in_process`] opens no port: [`Emulator::http`] and [`Emulator::socket`] lead in, and

@@ -37,6 +37,7 @@ use actix_web::{
     cookie::{Key, SameSite, time},
     guard,
     http::{StatusCode, header},
+    middleware::Condition,
     web::{self, Data},
 };
 use keylockr_actix::{
@@ -146,7 +147,10 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
                     .configure(members::routes(unloq.unloq.clone()))
                     // Ends the sessions that UNLOQ has ended; inside of the middleware that has the
                     // sessions.
-                    .wrap(RemoteLogout::new(unloq.accounts.handles().clone()))
+                    .wrap(Condition::new(
+                        unloq.unloq.is_some(),
+                        RemoteLogout::new(unloq.accounts.handles().clone()),
+                    ))
                     .wrap(KeyLockrMiddleware::new(site.keylockr.clone(), sessions)),
             )
     })

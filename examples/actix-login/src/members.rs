@@ -6,7 +6,7 @@ use actix_web::{
     http::{StatusCode, header::HeaderValue},
     web::{self, Data, Payload, ServiceConfig},
 };
-use keylockr_actix::{keylockr_login, resolve, same_origin};
+use keylockr_actix::{UserRejection, keylockr_login, resolve, same_origin};
 use serde_json::Value;
 use unloq_webhooks::{UnloqId, actix_session::begin, sessions::SessionHandle};
 
@@ -114,11 +114,11 @@ impl Visit for Visitor {
     }
 
     fn is_same_origin(&self) -> bool {
-        same_origin(&self.request).is_ok()
+        same_origin(&self.request).map_err(heard).is_ok()
     }
 
     async fn keylockr_user(&self) -> Result<Option<keylockr_login::User>, Unavailable> {
-        let user = resolve(&self.request).await.map_err(|_| Unavailable)?;
+        let user = resolve(&self.request).await.map_err(heard)?;
         Ok(user.map(keylockr_actix::User::into_inner))
     }
 
@@ -142,4 +142,14 @@ impl Visit for Visitor {
         self.session().purge();
         Ok(())
     }
+}
+
+/// The refusal is answered here, and in no middleware.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that `map_err` calls"
+)]
+fn heard(rejection: UserRejection) -> Unavailable {
+    let _ = rejection.refusal();
+    Unavailable
 }

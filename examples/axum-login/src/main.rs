@@ -91,7 +91,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         phone: phone.clone(),
         unloq: unloq.unloq.clone(),
     };
-    let app = Router::new()
+    let pages = Router::new()
         // Guarded: strangers are sent to sign in (pages) or told to (everything else).
         .route("/private", get(private))
         .route("/api/me", get(me))
@@ -106,10 +106,15 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         .route("/assets/notes.js", get(pages::notes_script))
         .route("/assets/unloq.js", get(pages::unloq_script))
         .route("/assets/icon.svg", get(pages::icon))
-        .nest("/login", routes())
-        .merge(members::routes(unloq.unloq))
-        // Ends the sessions that UNLOQ has ended; inside of the layer that has the sessions.
-        .layer(RemoteLogoutLayer::new(unloq.accounts.handles().clone()))
+        .nest("/login", routes());
+    let pages = match unloq.unloq {
+        // The layer ends the sessions that UNLOQ has ended, inside of the one that has the sessions.
+        Some(members) => pages
+            .merge(members::routes(members))
+            .layer(RemoteLogoutLayer::new(unloq.accounts.handles().clone())),
+        None => pages,
+    };
+    let app = pages
         .layer(KeyLockrLayer::new(keylockr.clone(), sessions))
         // Outside the layer: asks no session.
         .merge(hooks::routes(unloq.hooks, unloq.accounts))

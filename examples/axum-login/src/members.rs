@@ -22,14 +22,11 @@ use crate::{
     },
 };
 
-/// The routes: none while UNLOQ is off.
-pub(crate) fn routes<S>(unloq: Option<Unloq>) -> Router<S>
+/// The routes, where UNLOQ is on.
+pub(crate) fn routes<S>(unloq: Unloq) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let Some(unloq) = unloq else {
-        return Router::new();
-    };
     Router::new()
         .route("/unloq", get(page).post(push))
         .route("/unloq/return", get(come_back))

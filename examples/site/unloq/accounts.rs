@@ -146,13 +146,16 @@ impl Accounts {
         self.asking().remove(&user);
     }
 
+    /// From here on nobody is let in; who is in already is a matter of [`close`](Self::close).
+    pub(super) fn shut(&self, user: &UnloqId) {
+        let mut known = self.known();
+        let account = known.entry(*user).or_default();
+        account.closed = true;
+        account.turn += 1;
+    }
+
     async fn close(&self, user: &UnloqId) -> bool {
-        {
-            let mut known = self.known();
-            let account = known.entry(*user).or_default();
-            account.closed = true;
-            account.turn += 1;
-        }
+        self.shut(user);
         let ended = self.0.handles.end_all(user).await;
         if let Ok(sessions) = ended {
             tracing::info!(%user, sessions, "an account is closed");

@@ -14,6 +14,8 @@ mod note_page;
 mod pass;
 mod sign_in;
 pub(crate) mod start;
+#[cfg(test)]
+mod tests;
 pub(crate) mod visit;
 
 use std::sync::Arc;

@@ -145,7 +145,8 @@ impl Inner {
         if let Some(peer) = visit.asked().peer {
             exchange = exchange.ip(peer);
         }
-        let user = self.client.exchange(&exchange).await.map_err(not_taken)?;
+        let exchanged = self.client.exchange(&exchange).await;
+        let user = exchanged.map_err(|error| not_taken(&error))?;
 
         let store = |Unavailable| Failed::Refused(UNAVAILABLE);
         let id = UnloqId::parse(&user.unloq_id().to_string());
@@ -312,8 +313,8 @@ fn not_approved(error: &Error) -> (u16, &'static str, bool) {
 const NO_ANSWER: &str = "Nobody answered on the phone in time. You can ask again.";
 const NO_PHONE: &str = "UNLOQ cannot ask a phone for this address.";
 
-fn not_taken(error: Error) -> Failed {
-    let refusal = match &error {
+fn not_taken(error: &Error) -> Failed {
+    let refusal = match error {
         Error::Refused { refusal, .. } if is_theirs(refusal) => STALE_TOKEN,
         _ => UNREACHABLE,
     };

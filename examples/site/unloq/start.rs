@@ -132,7 +132,7 @@ fn inside(
     let app = AppSettings {
         name: "Acme Notes".to_owned(),
         secret,
-        return_url: Some(format!("{origin}/unloq/return")),
+        return_url: Some(format!("{}/unloq/return", origin.trim_end_matches('/'))),
         hooks,
         ..AppSettings::default()
     };

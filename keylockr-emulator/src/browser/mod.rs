@@ -25,6 +25,7 @@ pub mod notes;
 mod qr;
 mod scene;
 mod transport;
+pub mod unloq;
 
 use std::future::Future;
 use std::path::Path;
@@ -105,6 +106,12 @@ macro_rules! browser_suite {
                 sign_in_page_in_every_look,
                 ended_pages_in_every_look,
                 phone_page_in_every_look,
+            }
+            unloq {
+                unloq_widget_signs_in_and_phone_signs_out,
+                unloq_note_opens_with_the_phone,
+                unloq_without_script,
+                unloq_pages_in_every_look,
             }
         }
     };

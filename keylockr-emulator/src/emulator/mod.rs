@@ -118,8 +118,10 @@ impl Builder {
         };
         if !self.in_process {
             emulator.api = emulator.open(Port::Api, self.listen).await?;
+            emulator.shared.set_api(&emulator.api);
             emulator.control = emulator.open(Port::Control, self.control).await?;
         }
+        emulator.shared.set_api(&emulator.api);
         Ok(emulator)
     }
 
@@ -202,7 +204,7 @@ impl Emulator {
 
     /// UNLOQ's service and devices, on the address of [`Self::api`].
     pub fn unloq(&self) -> Unloq {
-        Unloq::new(Arc::clone(&self.shared), &self.api)
+        Unloq::new(Arc::clone(&self.shared))
     }
 
     /// Origin of the phone page and the control API.

@@ -85,6 +85,14 @@ fn page(method: &Method, path: &str) -> Answer {
             "text/javascript; charset=utf-8",
             include_str!("../phone_page/script.js"),
         ),
+        "/unloq.css" => (
+            "text/css; charset=utf-8",
+            include_str!("../phone_page/unloq.css"),
+        ),
+        "/unloq.js" => (
+            "text/javascript; charset=utf-8",
+            include_str!("../phone_page/unloq.js"),
+        ),
         _ => return refused(404, "unknown path"),
     };
     Answer::new(200, content_type, text)

@@ -56,7 +56,7 @@ async fn tell(shared: &Shared, sender: &mpsc::Sender<Bytes>) {
             changed = changes.changed() => match changed {
                 Ok(()) => {
                     changes.borrow_and_update();
-                    event("state", &state(&mut shared.world()))
+                    event("state", &state(&mut shared.world(), shared.api()))
                 }
                 Err(_) => return,
             },
@@ -81,8 +81,8 @@ fn event(name: &str, data: &Json) -> Bytes {
     format!("event: {name}\ndata: {data}\n\n").into()
 }
 
-/// Everything that the page shows.
-pub(crate) fn state(world: &mut World) -> Json {
+/// Everything that the page shows; `api` is the origin of the API.
+pub(crate) fn state(world: &mut World, api: &str) -> Json {
     let connections = world.connections();
     let prompts: Vec<_> = connections
         .iter()
@@ -96,7 +96,7 @@ pub(crate) fn state(world: &mut World) -> Json {
         "prompts": prompts,
         "services": world.server.service_list(),
         "faults": world.server.faults.to_json()["active"],
-        "unloq": unloq::control::state(world),
+        "unloq": unloq::control::state(world, api),
     })
 }
 

@@ -14,6 +14,7 @@
 //                 filekey-approve, filekey-deny
 //   user-alice, lock-alice, unlock-alice, standing-alice, add-user
 //   faults        switches data-testid="fault-<name>"; clear-faults
+//   unloq-…       UNLOQ's panels: see unloq.js
 //   frames, frame-id, clock, rotate-keys, reset, push, toast, live, curl, copy-curl
 (() => {
   "use strict";
@@ -892,6 +893,7 @@
       faults.active = now.faults;
       drawFaults();
     }
+    if (now.unloq) document.dispatchEvent(new CustomEvent("unloq", { detail: now.unloq }));
     const open = new Set(state.pending.map((one) => one.tmp_id));
     for (const id of scans.keys()) if (!open.has(id)) scans.delete(id);
     draw();
@@ -907,7 +909,8 @@
     try {
       const names = Object.keys(state);
       const answers = await Promise.all(names.map(ask));
-      take(Object.fromEntries(names.map((name, index) => [name, answers[index]])));
+      const unloq = await ask("unloq/state");
+      take({ ...Object.fromEntries(names.map((name, index) => [name, answers[index]])), unloq });
       if (!spoken) say("Live by polling", "polling");
     } catch {
       if (!spoken) say("The emulator does not answer", "gone");
@@ -949,6 +952,9 @@
     state.pending.forEach((one) => (one.age += 1));
     drawPending();
   }, 1000);
+
+  // The other script of the page, which draws UNLOQ's panels.
+  globalThis.phonePage = { $, el, text, reconcile, does, post, toast, initial, hue, short, ago };
 
   $("auto").checked = remembered("auto") !== "0";
   lookFaults();

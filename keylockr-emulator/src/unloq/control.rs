@@ -82,6 +82,7 @@ fn yes() -> bool {
 
 /// Methods of each path, for 404 and 405.
 const PATHS: &[(&str, &str)] = &[
+    ("state", "GET"),
     ("apps", "GET, POST, PUT"),
     ("apps/secret", "POST"),
     ("apps/hook", "POST"),
@@ -113,14 +114,15 @@ pub(crate) async fn answer(shared: &Arc<Shared>, call: &Call<'_>) -> Answer {
     let answer = if call.method == "GET" {
         get(shared, call)
     } else {
-        change(&Unloq::new(Arc::clone(shared), ""), call).await
+        change(&Unloq::new(Arc::clone(shared)), call).await
     };
     answer.unwrap_or_else(|error| refused(error.status(), &error.to_string()))
 }
 
 fn get(shared: &Arc<Shared>, call: &Call<'_>) -> Result<Answer> {
-    let unloq = Unloq::new(Arc::clone(shared), "");
+    let unloq = Unloq::new(Arc::clone(shared));
     match call.name {
+        "state" => ok(&state(&mut shared.world(), shared.api())),
         "apps" => ok(&unloq.apps()),
         "profiles" => ok(&unloq.profiles()),
         "otp" => {
@@ -184,7 +186,7 @@ async fn change(unloq: &Unloq, call: &Call<'_>) -> Result<Answer> {
 }
 
 /// What the phone page shows of UNLOQ. Personal keys, secrets and signatures are not in it.
-pub(crate) fn state(world: &mut World) -> Json {
+pub(crate) fn state(world: &mut World, api: &str) -> Json {
     let now = world.moment();
     let unloq = &mut world.unloq;
     let approvals = unloq.open_approvals(now);
@@ -200,6 +202,7 @@ pub(crate) fn state(world: &mut World) -> Json {
         })
         .collect();
     json!({
+        "api": api,
         "profiles": profiles,
         "approvals": approvals,
         "sessions": sessions,

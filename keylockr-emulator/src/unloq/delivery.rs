@@ -186,7 +186,7 @@ async fn exchange(stream: TcpStream, signed: &SignedHook) -> Option<Attempt> {
     // Somebody has to drive the connection; its end is told by the answer.
     let driven = async {
         let _ = connection.await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         answer = answer => answer,

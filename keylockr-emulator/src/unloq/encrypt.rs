@@ -60,7 +60,7 @@ impl PublicKey {
         }
         let info = SubjectPublicKeyInfoRef::from_der(&der).map_err(|_| BadKey::Spki)?;
         let parameters = info.algorithm.parameters;
-        if info.algorithm.oid != RSA || !parameters.is_some_and(|it| it.is_null()) {
+        if info.algorithm.oid != RSA || !parameters.is_some_and(der::AnyRef::is_null) {
             return Err(BadKey::Spki);
         }
         let bits = info.subject_public_key.as_bytes().ok_or(BadKey::Spki)?;

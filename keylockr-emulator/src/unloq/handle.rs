@@ -24,7 +24,6 @@ pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 #[derive(Clone, Debug)]
 pub struct Unloq {
     shared: Arc<Shared>,
-    origin: Arc<str>,
 }
 
 #[allow(
@@ -32,21 +31,18 @@ pub struct Unloq {
     reason = "400, 404 and 409 as in the control API"
 )]
 impl Unloq {
-    pub(crate) fn new(shared: Arc<Shared>, origin: &str) -> Self {
-        Self {
-            shared,
-            origin: origin.into(),
-        }
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
     /// Base address of UNLOQ's API: `http://127.0.0.1:PORT/v1`.
     pub fn api(&self) -> String {
-        format!("{}/v1", self.origin)
+        format!("{}/v1", self.shared.api())
     }
 
     /// Address of an application's login widget, for a browser. It needs no script.
     pub fn widget(&self, app: &App) -> String {
-        let mut address = format!("{}/widget?key=", self.origin);
+        let mut address = format!("{}/widget?key=", self.shared.api());
         hook::escape(&mut address, &app.widget_key);
         address
     }

@@ -44,6 +44,8 @@ pub(crate) struct Question {
     pub(crate) asked_unix: u64,
     pub(crate) deadline: Duration,
     pub(crate) answered: Option<Duration>,
+    /// When the application was told who it is.
+    pub(crate) told: Option<Duration>,
 }
 
 /// What the device shows.
@@ -160,6 +162,7 @@ impl Installation {
             asked_unix: now.unix,
             deadline,
             answered: None,
+            told: None,
         });
         if self.questions.len() > KEPT {
             self.questions.pop_front();

@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use tokio::sync::mpsc;
@@ -20,6 +20,8 @@ use crate::{
 pub(crate) struct Shared {
     world: Mutex<World>,
     hub: Hub,
+    /// Origin of the API, once its port is open.
+    api: OnceLock<String>,
     state: Option<PathBuf>,
     /// Held while the state file is written, so that an older state never follows a newer one.
     writing: tokio::sync::Mutex<()>,
@@ -38,6 +40,7 @@ impl Shared {
         Self {
             world: Mutex::new(world),
             hub,
+            api: OnceLock::new(),
             state,
             writing: tokio::sync::Mutex::new(()),
         }
@@ -50,6 +53,16 @@ impl Shared {
 
     pub(crate) fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// Origin of the API; empty before its port is open.
+    pub(crate) fn api(&self) -> &str {
+        self.api.get().map_or("", String::as_str)
+    }
+
+    /// Says where the API is; said once.
+    pub(crate) fn set_api(&self, origin: &str) {
+        self.api.get_or_init(|| origin.to_owned());
     }
 
     /// Opens a socket for the identity that signed.

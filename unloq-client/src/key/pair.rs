@@ -46,7 +46,7 @@ pub enum KeySize {
 /// right or wrong, the private key is gone and its memory erased. A pair is neither cloned nor
 /// exported nor loaded; reuse, which U 5.3 would permit with OAEP, is not offered.
 pub struct KeyPair {
-    private: PrivateDecryptingKey,
+    pub(super) private: PrivateDecryptingKey,
     public: PublicKeyPem,
     padding: Padding,
     allow_chunked: bool,

@@ -253,4 +253,6 @@ impl fmt::Debug for KeyPool {
 }
 
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod tests;

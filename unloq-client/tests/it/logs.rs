@@ -72,23 +72,25 @@ fn stop() -> String {
 }
 
 /// The ways in which a secret gets into a text by accident; half of one is as bad.
-fn assert_absent(text: &str, secret: &str) {
+pub(crate) fn assert_absent(text: &str, secret: impl AsRef<[u8]>) {
     use base64::Engine;
-    use base64::prelude::BASE64_STANDARD_NO_PAD;
+    use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
+    let secret = secret.as_ref();
     let (first, second) = secret.split_at(secret.len() / 2);
     // Four digits are in every log.
     let halves = [first, second].into_iter().filter(|half| half.len() > 5);
     for part in halves.chain([secret]) {
-        let bytes = part.as_bytes();
-        let list = format!("{bytes:?}");
-        for spelling in [
-            part.to_owned(),
-            hex::encode(bytes),
-            hex::encode_upper(bytes),
+        let list = format!("{part:?}");
+        let spellings = [
+            hex::encode(part),
+            hex::encode_upper(part),
             list.trim_matches(['[', ']']).to_owned(),
-            BASE64_STANDARD_NO_PAD.encode(bytes),
-        ] {
-            assert!(!text.contains(&spelling), "{secret} is in there:\n{text}");
+            BASE64_STANDARD_NO_PAD.encode(part),
+            BASE64_URL_SAFE_NO_PAD.encode(part),
+        ];
+        let plain = str::from_utf8(part).map(str::to_owned);
+        for spelling in spellings.into_iter().chain(plain) {
+            assert!(!text.contains(&spelling), "{spelling} is in there:\n{text}");
         }
     }
 }

@@ -10,6 +10,7 @@
 mod approvals;
 mod clock;
 mod device;
+mod emulated;
 mod enrolment;
 mod envelopes;
 mod events;

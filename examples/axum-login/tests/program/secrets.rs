@@ -7,10 +7,15 @@ use std::{
 };
 
 use base64::{Engine, prelude::*};
-use keylockr_emulator::{Emulator, conformance::agent::Browser};
+use keylockr_emulator::{Emulator, conformance::agent::Browser, unloq::AppSettings};
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt;
+use tokio::{io::AsyncReadExt, process::Child, task::JoinHandle};
 use tracing_subscriber::fmt::MakeWriter;
+
+use super::{
+    SECRET,
+    unloq::{ALICE, Stage},
+};
 
 const NOTE: &str = "what nobody else may read";
 const LATER: &str = "nor the words of later on";
@@ -34,12 +39,7 @@ async fn neither_note_nor_filekey_is_anywhere_else() {
             ("RUST_LOG", "trace"),
         ])
         .await;
-        let mut errors = site.child.stderr.take().unwrap();
-        let log = tokio::spawn(async move {
-            let mut log = Vec::new();
-            errors.read_to_end(&mut log).await.unwrap();
-            String::from_utf8(log).unwrap()
-        });
+        let log = log_of(&mut site.child);
         let browser = Browser::new(&format!("http://{}", site.address));
         visit(&browser, &emulator).await;
         assert_eq!(site.end("-TERM").await, Some(0));
@@ -88,6 +88,102 @@ async fn neither_note_nor_filekey_is_anywhere_else() {
             }
         }
     }
+}
+
+/// The log of a program, once that has ended.
+fn log_of(child: &mut Child) -> JoinHandle<String> {
+    let mut errors = child.stderr.take().unwrap();
+    tokio::spawn(async move {
+        let mut log = Vec::new();
+        errors.read_to_end(&mut log).await.unwrap();
+        String::from_utf8(log).unwrap()
+    })
+}
+
+/// With UNLOQ: neither the locked note nor the key to it, nor anything that signs in.
+#[tokio::test]
+async fn neither_locked_note_nor_personal_key_is_in_a_log() {
+    let emulators = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(emulators.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let file = std::env::temp_dir().join(format!("locked-{}", std::process::id()));
+    let emulator = Emulator::builder().state(&file).start().await.unwrap();
+    let mut stage = Stage::beside(emulator, &[("RUST_LOG", "trace")]).await;
+    let log = log_of(&mut stage.site.child);
+    let browser = stage.browser();
+    browser.get("/unloq").page().send().await.expect(200);
+    let pass = browser.cookies()["unloq_pass"].clone();
+    let back = stage.leads_back(ALICE).await;
+    browser.get(&back).page().send().await.expect(303);
+    let session = browser.cookies()["session"].clone();
+    for (version, text) in [("none", NOTE), ("other", LATER)] {
+        let form = [("what", "save"), ("version", version), ("text", text)];
+        let save = browser.post("/unloq/note").form(&form).send();
+        if text == NOTE {
+            let (saved, approved) = tokio::join!(save, stage.unloq.approve_next(ALICE));
+            approved.unwrap();
+            saved.expect(303);
+        } else {
+            save.await.expect_page(409);
+        }
+    }
+    let show = browser.post("/unloq/note").form(&[("what", "show")]);
+    let (shown, approved) = tokio::join!(show.send(), stage.unloq.approve_next(ALICE));
+    approved.unwrap();
+    assert!(shown.expect_page(200).contains(NOTE));
+    // Refused ones, which are logged.
+    browser.get(&back).page().send().await.expect_page(403);
+    let push = [("email", ALICE), ("otp", "")];
+    let push = browser.post("/unloq").form(&push);
+    let (denied, asked) = tokio::join!(push.send(), stage.unloq.deny_next(ALICE));
+    asked.unwrap();
+    denied.expect_page(403);
+    let otp = stage.unloq.otp(ALICE).unwrap();
+    let push = [("email", ALICE), ("otp", otp.as_str())];
+    let push = browser.post("/unloq").form(&push);
+    let (pushed, asked) = tokio::join!(push.send(), stage.unloq.approve_next(ALICE));
+    asked.unwrap();
+    pushed.expect(303);
+    let sid = stage.unloq.sessions()[0].sid.clone();
+    let Stage { emulator, site, .. } = stage;
+    assert_eq!(site.end("-TERM").await, Some(0));
+    let log = log.await.unwrap();
+    emulator.stop().await;
+
+    let state: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let keys = state["unloq"]["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 1, "the check knows what to look for");
+    let key = keys[0][2].as_str().unwrap();
+    assert!(key.len() >= 32);
+    assert!(log.contains("signed in with UNLOQ") && log.contains("TRACE"));
+    tracing::trace!("the check listens");
+    let emulators = emulators.text();
+    assert!(emulators.contains("the check listens"));
+    let token = back.split_once("token=").unwrap().1;
+    let api_key = AppSettings::default().api_key;
+    for (name, secret) in [
+        ("the note", NOTE),
+        ("what was typed", LATER),
+        ("the key", key),
+        ("the token", token),
+        ("the pass", &pass),
+        ("the session", &session),
+        ("the handle", &sid),
+        ("the API key", &api_key),
+        ("the secret of the hooks", SECRET),
+    ] {
+        for spelled in spellings(secret.as_bytes()) {
+            assert!(!log.contains(&spelled), "{name} is in our log");
+            let theirs = matches!(name, "the note" | "what was typed" | "the key");
+            assert!(!theirs || !emulators.contains(&spelled), "{name}");
+        }
+    }
+    let code = format!("otp={otp}");
+    assert!(!log.contains(&code) && !log.contains(&format!("\"{otp}\"")));
 }
 
 /// Signs in, keeps a note, reads it in every form there is, and leaves.

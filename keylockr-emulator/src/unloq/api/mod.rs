@@ -79,7 +79,7 @@ pub(crate) async fn respond(shared: &Arc<Shared>, request: Request<Bytes>) -> Re
     };
     let events = route == "authenticate" && call.query == Some("events=true");
     let answer = match admit(shared, route, &request) {
-        Err(answer) => answer.into(),
+        Err(answer) => answer,
         Ok(()) if events && settings.events => match authenticate::events(&call).await {
             Ok(stream) => return stream,
             Err(refusal) => Err(refusal),

@@ -12,6 +12,8 @@ use crate::unloq::{
     token::{BadToken, LIFE, TokenKind},
 };
 
+const UNKNOWN: Refusal = Refusal::new(404, "APPROVAL.NOT_FOUND", "there is no such sign-in");
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Exchange {
@@ -71,11 +73,23 @@ pub(super) fn session(call: &Call<'_>) -> Outcome {
             let now = world.moment();
             world.unloq.tokens.exchanged(token, &call.api_key, now)?
         }
-        (None, Some(id)) => id,
+        (None, Some(id)) => told(call, id)?,
         _ => return Err(Refusal::malformed("either token or approval_id")),
     };
     attach(call, &approval, sid, request.duration.map(Into::into))?;
     call.ok("approval.session", &json!({}))
+}
+
+/// The approval whose user the application was told of less than a minute ago.
+fn told(call: &Call<'_>, id: String) -> Result<String, Refusal> {
+    let mut world = call.shared.world();
+    let now = world.moment();
+    let question = world.unloq.question(&id, now).map_err(|_| UNKNOWN)?;
+    let told = question.told.ok_or(UNKNOWN)?;
+    if now.elapsed.saturating_sub(told) >= LIFE {
+        return Err(Refusal::EXPIRED);
+    }
+    Ok(id)
 }
 
 fn take(call: &Call<'_>, token: &str, kind: TokenKind) -> Result<String, Refusal> {
@@ -85,9 +99,8 @@ fn take(call: &Call<'_>, token: &str, kind: TokenKind) -> Result<String, Refusal
     Ok(tokens.exchange(token, &call.api_key, kind, now)?)
 }
 
-/// Attaches a session to a sign-in, within a minute of it and once (unloq.md 4.3).
+/// Attaches a session to a sign-in, once (unloq.md 4.3).
 fn attach(call: &Call<'_>, approval: &str, sid: &str, seconds: Option<u32>) -> Result<(), Refusal> {
-    const UNKNOWN: Refusal = Refusal::new(404, "APPROVAL.NOT_FOUND", "there is no such sign-in");
     let mut world = call.shared.world();
     let now = world.moment();
     let question = world.unloq.question(approval, now).map_err(|_| UNKNOWN)?;
@@ -100,11 +113,6 @@ fn attach(call: &Call<'_>, approval: &str, sid: &str, seconds: Option<u32>) -> R
     if question.session {
         let words = "a session is attached already";
         return Err(Refusal::new(409, "SESSION.EXISTS", words));
-    }
-    // A token that was good or exchanged within its minute may end one minute later than that.
-    let answered = question.answered.unwrap_or_default();
-    if now.elapsed.saturating_sub(answered) >= 2 * LIFE {
-        return Err(Refusal::EXPIRED);
     }
     question.session = true;
     let unloq_id = question.unloq_id;

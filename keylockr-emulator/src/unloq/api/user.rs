@@ -34,6 +34,7 @@ pub(super) fn signed_in(call: &Call<'_>, approval: &str, kind: &str) -> Outcome 
     let now = world.moment();
     let gone = |_| Refusal::TOKEN;
     let question = world.unloq.question(approval, now).map_err(gone)?;
+    question.told = Some(now.elapsed);
     let asked_for = question.kind == ApprovalKind::EncryptionKey;
     let (shown, method) = (question.shown.clone(), question.method);
     let (unloq_id, source) = (question.unloq_id, question.source_client.clone());

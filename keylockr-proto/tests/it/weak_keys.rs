@@ -120,8 +120,8 @@ fn weak_server_keys_refused() {
 #[test]
 fn fingerprints_tell_pairs_apart() {
     let keys = |enc: u8, sign: u8| ServerKeys {
-        enc: keylockr_proto::BoxSecret::from_bytes(&[enc; 32]).public(),
-        sign: keylockr_proto::SignSecret::from_bytes(&[sign; 32]).public(),
+        enc: BoxSecret::from_bytes(&[enc; 32]).public(),
+        sign: SignSecret::from_bytes(&[sign; 32]).public(),
     };
     let print = keys(1, 1).fingerprint();
     assert_eq!(print.len(), 16);

@@ -80,6 +80,9 @@
 //! # Features
 //!
 //! `net` (default): the real network. Without it, give the builder a [`Transport`] of your own.
+//!
+//! `fast`: signing and key agreement in assembly, where the processor has what that needs; nothing
+//! else changes (see [`keylockr_proto`](keylockr_proto#features)).
 
 mod answer;
 mod client;

@@ -2,6 +2,7 @@
 //! them makes the crate ask for more than four times their size and 64 KiB.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code, reason = "some of it is the fuzzer's")]
 #[path = "corpus_checks/protocol.rs"]
 mod protocol;
 
@@ -11,6 +12,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use keylockr_proto::{Document, FilekeyBlob, Window, handshake_reply};
+use protocol::Ways;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -37,27 +39,37 @@ fn replay(target: &str, check: fn(&[u8])) {
     assert!(seen >= 20, "{seen} seeds for {target}");
 }
 
+/// What it is, what it is read from, and how.
+type Way<'a> = (&'a str, &'a [u8], &'a mut dyn FnMut());
+
 /// Reading an input, in all the ways there are, each by itself.
 fn assert_bounded(input: &[u8], path: &Path) {
-    let bound = 4 * input.len() + 65_536;
-    let mut ways: [(&str, &mut dyn FnMut()); 4] = [
-        ("a document", &mut || {
+    let around = protocol::around(input).unwrap_or_default();
+    // Made ready by whoever comes first, once for the process.
+    protocol::open_both(&around, Window::CLIENT);
+    let mut ways: [Way<'_>; 6] = [
+        ("a document", input, &mut || {
             if let Ok(document) = Document::parse(input) {
                 std::hint::black_box(document.canonical());
             }
         }),
-        ("a frame", &mut || {
+        ("a frame", input, &mut || {
             protocol::open_both(input, Window::CLIENT);
         }),
-        ("a filekey", &mut || {
+        ("a filekey", input, &mut || {
             std::hint::black_box(FilekeyBlob::from_bytes(input).is_ok());
         }),
-        ("a handshake", &mut || {
+        ("a handshake", input, &mut || {
             let reply = handshake_reply(keylockr_proto::Family::Seed, input);
             std::hint::black_box(reply.is_ok());
         }),
+        ("an address", input, &mut || protocol::address(input)),
+        ("a box", &around, &mut || {
+            protocol::open_both(&around, Window::CLIENT);
+        }),
     ];
-    for (way, read) in &mut ways {
+    for (way, read_from, read) in &mut ways {
+        let bound = 4 * read_from.len() + 65_536;
         let region = Region::new(ALLOCATOR);
         read();
         let asked = region.change().bytes_allocated;
@@ -76,17 +88,29 @@ fn corpus_msgpack() {
 
 #[test]
 fn corpus_frame_open_client() {
-    replay("frame_open_client", protocol::frame_open_client);
+    replay("frame_open_client", |input| {
+        protocol::frame_open_client(input, Ways::All);
+    });
 }
 
 #[test]
 fn corpus_frame_open_server() {
-    replay("frame_open_server", protocol::frame_open_server);
+    replay("frame_open_server", |input| {
+        protocol::frame_open_server(input, Ways::All);
+    });
 }
 
 #[test]
 fn corpus_inner() {
-    replay("inner", protocol::inner);
+    replay("inner", |input| {
+        let mut input = input.to_vec();
+        for _end in 0..2 {
+            protocol::inner(&input, Ways::All);
+            if let Some(first) = input.first_mut() {
+                *first ^= protocol::AT_SERVICE;
+            }
+        }
+    });
 }
 
 #[test]

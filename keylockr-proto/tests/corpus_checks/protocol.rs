@@ -42,6 +42,8 @@ static ENDS: LazyLock<Ends> = LazyLock::new(|| {
         enc: server_enc.public(),
         sign: server_sign.public(),
     };
+    // Otherwise one of the first inputs pays for the table.
+    server.prepare();
     let public = ClientPublic {
         sign: keys.sign_public().clone(),
         enc: keys.box_public().clone(),
@@ -72,19 +74,43 @@ pub(crate) fn msgpack(input: &[u8]) {
 
 type Opened = Result<Message, Error>;
 
+/// What a frame is opened with, beside the plain way. A signature is checked for each, and nearly
+/// all the time goes there: a fuzzer gets further with one at a time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ways {
+    All,
+    InPlace,
+    Quietly,
+}
+
+impl Ways {
+    /// By the input, so that the same input always does the same.
+    pub(crate) fn one_for(input: &[u8]) -> Self {
+        match input.iter().fold(0, |sum, byte| sum ^ byte) % 2 {
+            0 => Self::InPlace,
+            _ => Self::Quietly,
+        }
+    }
+}
+
 /// All ways to open a frame agree.
 fn agree(
+    ways: Ways,
     opened: Opened,
     frame: &[u8],
     in_place: impl Fn(&mut [u8]) -> Result<Vec<u8>, Error>,
     quietly: impl Fn(&[u8]) -> Result<Vec<u8>, Refused>,
 ) -> Opened {
     let told = opened.as_ref().map(tell).map_err(Error::kind);
-    assert_eq!(
-        in_place(&mut frame.to_vec()).map_err(|error| error.kind()),
-        told
-    );
-    assert_eq!(quietly(frame).ok(), told.ok());
+    if ways != Ways::Quietly {
+        assert_eq!(
+            in_place(&mut frame.to_vec()).map_err(|error| error.kind()),
+            told
+        );
+    }
+    if ways != Ways::InPlace {
+        assert_eq!(quietly(frame).ok(), told.ok());
+    }
     opened
 }
 
@@ -100,9 +126,10 @@ fn tell<B: AsRef<[u8]>>(message: &Message<B>) -> Vec<u8> {
     .encode()
 }
 
-fn from_server(frame: &[u8]) -> Opened {
+fn from_server(frame: &[u8], ways: Ways) -> Opened {
     let client = &ENDS.client;
     agree(
+        ways,
         client.open(frame, NOW, Window::CLIENT),
         frame,
         |frame| {
@@ -117,9 +144,10 @@ fn from_server(frame: &[u8]) -> Opened {
     )
 }
 
-fn from_client(frame: &[u8]) -> Opened {
+fn from_client(frame: &[u8], ways: Ways) -> Opened {
     let server = &ENDS.server;
     agree(
+        ways,
         server.open(frame, NOW, Window::CLIENT),
         frame,
         |frame| {
@@ -142,10 +170,10 @@ fn sealed(kps: &[u8], sign: &SignSecret) -> Option<Vec<u8>> {
 }
 
 /// A frame for a client, and then a `kps` in a frame that is sealed as it should be.
-pub(crate) fn frame_open_client(input: &[u8]) {
-    let _ = from_server(input);
+pub(crate) fn frame_open_client(input: &[u8], ways: Ways) {
+    let _ = from_server(input, ways);
     if let Some(frame) = sealed(input, &ENDS.server_sign) {
-        let refusal = from_server(&frame).err().map(|error| error.kind());
+        let refusal = from_server(&frame, ways).err().map(|error| error.kind());
         assert!(!matches!(
             refusal,
             Some(ErrorKind::Seal | ErrorKind::Hash | ErrorKind::Identity)
@@ -154,42 +182,55 @@ pub(crate) fn frame_open_client(input: &[u8]) {
 }
 
 /// The same for a service.
-pub(crate) fn frame_open_server(input: &[u8]) {
-    let _ = from_client(input);
+pub(crate) fn frame_open_server(input: &[u8], ways: Ways) {
+    let _ = from_client(input, ways);
     if let Some(frame) = sealed(input, ENDS.keys.sign_secret()) {
-        let refusal = from_client(&frame).err().map(|error| error.kind());
+        let refusal = from_client(&frame, ways).err().map(|error| error.kind());
         assert!(!matches!(refusal, Some(ErrorKind::Seal | ErrorKind::Hash)));
     }
 }
 
-/// What is in a box that opens, in a frame that is good in every other way. The first byte says
-/// whether there are raw items.
-pub(crate) fn inner(input: &[u8]) {
-    let Some((raw, text)) = input.split_first() else {
+/// What is in a box that opens, in a frame that is good in every other way. The first byte says how
+/// many raw items there are, and at which end.
+pub(crate) fn inner(input: &[u8], ways: Ways) {
+    let Some(frame) = around(input) else {
         return;
     };
+    let opened = match at_service(input) {
+        false => from_server(&frame, ways),
+        true => from_client(&frame, ways),
+    };
+    match opened {
+        Ok(message) => assert!(!message.name().is_empty()),
+        Err(error) => assert!(matches!(
+            error.kind(),
+            ErrorKind::Inner | ErrorKind::Time | ErrorKind::Raw | ErrorKind::Size
+        )),
+    }
+}
+
+/// The frame that an input of `inner` goes into.
+pub(crate) fn around(input: &[u8]) -> Option<Vec<u8>> {
+    let (first, text) = input.split_first()?;
     let boxed = ENDS.shared.seal(text, &mut Fixed).unwrap();
-    let items = vec![Value::Bin(vec![1, 2, 3]); usize::from(raw % 8)];
+    let items = vec![Value::Bin(vec![1, 2, 3]); usize::from(first % 8)];
     let mut members = vec![("box", Value::from(boxed)), ("id", "app.4711".into())];
     if !items.is_empty() {
         members.push(("raw", Value::Array(items)));
     }
-    let kps = Value::from_members(members).encode();
-    let frames = [
-        (from_server as fn(&[u8]) -> Opened, &*ENDS.server_sign),
-        (from_client, ENDS.keys.sign_secret()),
-    ];
-    for (open, sign) in frames {
-        let frame = sealed(&kps, sign).unwrap();
-        match open(&frame) {
-            Ok(message) => assert!(!message.name().is_empty()),
-            Err(error) => assert!(matches!(
-                error.kind(),
-                ErrorKind::Inner | ErrorKind::Time | ErrorKind::Raw | ErrorKind::Size
-            )),
-        }
-    }
+    let sign = match at_service(input) {
+        false => &*ENDS.server_sign,
+        true => ENDS.keys.sign_secret(),
+    };
+    sealed(&Value::from_members(members).encode(), sign)
 }
+
+fn at_service(input: &[u8]) -> bool {
+    input.first().is_some_and(|first| first & AT_SERVICE != 0)
+}
+
+/// The bit in the first byte of an `inner` that sends it to the service.
+pub(crate) const AT_SERVICE: u8 = 0x80;
 
 /// A phone's filekey.
 pub(crate) fn filekey(input: &[u8]) {
@@ -207,9 +248,7 @@ pub(crate) fn filekey(input: &[u8]) {
 pub(crate) fn ws_sig(input: &[u8]) {
     let keys = &ENDS.keys;
     let lookup = |_: &Identity| Some(keys.sign_public().clone());
-    if let Ok(text) = core::str::from_utf8(input) {
-        let _ = WsSig::open(text, NOW, Window::CLIENT, lookup);
-    }
+    address(input);
     use base64::Engine as _;
     let signed = keys.sign_secret().sign_message(input);
     let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(signed);
@@ -227,6 +266,14 @@ pub(crate) fn handshake_answer(input: &[u8]) {
         if let Ok(id) = handshake_reply(family, input) {
             assert!(!id.to_string().is_empty());
         }
+    }
+}
+
+/// Reads the signature of an address, and nothing else.
+pub(crate) fn address(input: &[u8]) {
+    if let Ok(text) = core::str::from_utf8(input) {
+        let key = ENDS.keys.sign_public();
+        let _ = WsSig::open(text, NOW, Window::CLIENT, |_| Some(key.clone()));
     }
 }
 

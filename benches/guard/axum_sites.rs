@@ -201,7 +201,8 @@ impl Host for Router {
     fn in_process<'a>(&self, runtime: &'a Runtime, cookie: &str) -> Box<dyn Subject + 'a> {
         Box::new(InProcess {
             runtime,
-            router: self.clone(),
+            // As a server does, lest every request build its routes.
+            router: self.clone().with_state(()),
             uri: Uri::from_static("/"),
             cookie: HeaderValue::from_str(cookie).expect("a cookie"),
         })

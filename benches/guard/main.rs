@@ -9,6 +9,7 @@
 //!   or less. What counts are the nanoseconds added to bare, and to the session layer underneath.
 //! - *On loopback* one client with a handful of connections asks one server after the other for a
 //!   moment, again and again. What counts is the ratio to bare in the same round.
+//! - *By instructions*, where `--instructions` asks for them, valgrind counts what a request executes.
 //!
 //! The samples are not criterion's: it would finish one subject before it begins the next, and
 //! on a shared machine the spell in between is larger than what is looked for here.
@@ -24,6 +25,7 @@ mod actix_sites;
 mod axum_sites;
 mod client;
 mod in_process;
+mod instructions;
 mod loopback;
 mod sign_in;
 mod site;
@@ -32,6 +34,8 @@ use std::io::{self, Write};
 
 use keylockr_benches::Effort;
 use keylockr_emulator::Emulator;
+
+use crate::instructions::Wanted;
 
 fn main() -> io::Result<()> {
     let effort = Effort::from_args();
@@ -47,6 +51,24 @@ fn main() -> io::Result<()> {
         ]
     });
     runtime.block_on(emulator.stop());
+    match Wanted::from_args() {
+        Wanted::Times => {}
+        Wanted::Requests {
+            group,
+            site,
+            requests,
+        } => {
+            let group = groups.get(group).expect("a group");
+            instructions::run(&runtime, group, site, requests);
+            return Ok(());
+        }
+        Wanted::Table => {
+            for table in instructions::tables(&groups)? {
+                write!(io::stdout(), "{table}")?;
+            }
+            return Ok(());
+        }
+    }
     for table in in_process::tables(&runtime, &groups, effort) {
         write!(io::stdout(), "{table}")?;
     }

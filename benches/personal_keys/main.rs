@@ -34,14 +34,32 @@ fn main() -> io::Result<()> {
     let effort = Effort::from_args();
     // Larger pairs take seconds.
     let sizes = &SIZES[..effort.pick(SIZES.len(), 1)];
-    write!(io::stdout(), "{}", making::table(sizes, effort))?;
-    for table in pool::tables(effort) {
-        write!(io::stdout(), "{table}")?;
+    if wanted("making") {
+        write!(io::stdout(), "{}", making::table(sizes, effort))?;
     }
-    for size in sizes {
-        write!(io::stdout(), "{}", opening::table(*size, effort))?;
+    if wanted("pool") {
+        for table in pool::tables(effort) {
+            write!(io::stdout(), "{table}")?;
+        }
     }
-    write!(io::stdout(), "{}", ticker::table(effort))
+    if wanted("opening") {
+        for size in sizes {
+            write!(io::stdout(), "{}", opening::table(*size, effort))?;
+        }
+    }
+    if wanted("ticker") {
+        write!(io::stdout(), "{}", ticker::table(effort))?;
+    }
+    Ok(())
+}
+
+/// Whether the command line names this part, or none at all: the whole takes minutes.
+fn wanted(part: &str) -> bool {
+    let mut named = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .peekable();
+    named.peek().is_none() || named.any(|name| name == part)
 }
 
 /// p10, median and p90 of milliseconds or microseconds.

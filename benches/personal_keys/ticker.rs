@@ -37,7 +37,8 @@ pub(crate) fn table(effort: Effort) -> Table {
         for ((_, place), samples) in PLACES.iter().zip(&mut samples) {
             let runtime = Builder::new_current_thread().enable_time().build();
             let runtime = runtime.expect("a runtime");
-            samples.extend(runtime.block_on(lateness(*place, effort.pick(1_000, 3))));
+            let length = Duration::from_millis(effort.pick(5_000, 5));
+            samples.extend(runtime.block_on(lateness(*place, length)));
             runtime.shutdown_background();
         }
     }
@@ -57,10 +58,11 @@ pub(crate) fn table(effort: Effort) -> Table {
     table
 }
 
-async fn lateness(place: Where, ticks: usize) -> Vec<f64> {
+async fn lateness(place: Where, length: Duration) -> Vec<f64> {
     let busy = busy(place);
-    let mut samples = Vec::with_capacity(ticks);
-    for _ in 0..ticks {
+    let mut samples = Vec::new();
+    let whole = Stopwatch::start();
+    while whole.elapsed() < length {
         let watch = Stopwatch::start();
         sleep(TICK).await;
         let late = watch.elapsed().saturating_sub(TICK);

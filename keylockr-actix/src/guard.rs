@@ -2,7 +2,9 @@
 
 use std::{
     future::{Future, Ready, ready},
+    pin::Pin,
     rc::Rc,
+    task::{Context, Poll},
 };
 
 use actix_web::{
@@ -11,8 +13,9 @@ use actix_web::{
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     guard::{Guard, GuardContext},
 };
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{Either, LocalBoxFuture};
 use keylockr_login::Verdict;
+use pin_project_lite::pin_project;
 
 use crate::{
     answer,
@@ -118,21 +121,27 @@ where
 {
     type Response = ServiceResponse<EitherBody<B, BoxBody>>;
     type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+    type Future =
+        Either<GuardFuture<S::Future>, LocalBoxFuture<'static, Result<Self::Response, Error>>>;
 
     forward_ready!(inner);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
+        let handle = match Handle::of(&request) {
+            Ok(handle) if check::passes_at_once(&self.guard.check, &handle) => {
+                let future = self.inner.call(request);
+                return Either::Left(GuardFuture { future });
+            }
+            other => other,
+        };
         let (inner, guard) = (Rc::clone(&self.inner), self.guard.clone());
-        Box::pin(async move {
-            let response = match Handle::of(&request) {
+        Either::Right(Box::pin(async move {
+            let response = match handle {
                 Err(missing) => missing.response(),
                 Ok(handle) => match check::decide(&guard.check, &handle).await {
                     Ok(()) => {
-                        return inner
-                            .call(request)
-                            .await
-                            .map(ServiceResponse::map_into_left_body);
+                        let future = inner.call(request);
+                        return GuardFuture { future }.await;
                     }
                     Err(refusal) => {
                         let asker = handle.asker(request.request());
@@ -141,7 +150,28 @@ where
                 },
             };
             Ok(request.into_response(response).map_into_right_body())
-        })
+        }))
+    }
+}
+
+pin_project! {
+    /// The future of a [`GuardService`] for those who pass.
+    #[derive(Debug)]
+    pub struct GuardFuture<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F, B> Future for GuardFuture<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+{
+    type Output = Result<ServiceResponse<EitherBody<B, BoxBody>>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = self.project().future.poll(cx);
+        answer.map_ok(ServiceResponse::map_into_left_body)
     }
 }
 

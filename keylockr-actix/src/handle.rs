@@ -1,14 +1,19 @@
 //! What the middleware puts into every request, and the questions that it answers.
 
-use std::{cell::Cell, fmt, rc::Rc};
+use std::{cell::Cell, fmt, future::Future, rc::Rc};
 
 use actix_web::{
     HttpMessage, HttpRequest,
     http::header::{ACCEPT, HeaderValue},
 };
 use keylockr_login::{AnyAccount, Asker, KeyLockr, Refusal, Visit};
+use tokio::task::futures::TaskLocalFuture;
 
-use crate::{rejection::LayerMissing, session::ActixSession};
+use crate::{rejection::LayerMissing, session::ActixSession, trouble::Trouble};
+
+tokio::task_local! {
+    static CURRENT: Handle;
+}
 
 /// The login service, the request's session, and who that session belongs to once somebody asked.
 #[derive(Clone)]
@@ -38,6 +43,16 @@ impl Handle {
             .inspect_err(|missing| tracing::error!("{missing}"))
     }
 
+    /// The handle of the request that the current task answers.
+    pub(crate) fn current() -> Option<Self> {
+        CURRENT.try_with(Self::clone).ok()
+    }
+
+    /// Lays the handle beside `answer`.
+    pub(crate) fn beside<F: Future>(self, answer: F) -> TaskLocalFuture<Self, F> {
+        CURRENT.scope(self, answer)
+    }
+
     pub(crate) fn keylockr(&self) -> &KeyLockr {
         self.0.visit.keylockr()
     }
@@ -46,9 +61,21 @@ impl Handle {
         &self.0.session
     }
 
+    /// What went wrong so far with the request's session.
+    pub(crate) fn trouble(&self) -> &Trouble {
+        self.0.session.trouble()
+    }
+
     /// Who is signed in.
-    pub(crate) async fn user(&self) -> Result<Option<keylockr_login::User>, Refusal> {
-        self.0.visit.user(Some(&self.0.session)).await
+    pub(crate) fn user(
+        &self,
+    ) -> impl Future<Output = Result<Option<keylockr_login::User>, Refusal>> {
+        self.0.visit.user(Some(&self.0.session))
+    }
+
+    /// The same without waiting; `None` says nothing.
+    pub(crate) fn user_at_once(&self) -> Option<keylockr_login::User> {
+        self.0.visit.user_at_once(&self.0.session)
     }
 
     /// Whether somebody is signed in, if that was asked already.

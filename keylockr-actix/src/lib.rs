@@ -235,9 +235,11 @@ mod user;
 mod vault;
 
 pub use self::{
-    guard::{GuardService, RequireUser, SignedIn},
+    guard::{GuardFuture, GuardService, RequireUser, SignedIn},
     memory::MemoryStore,
-    middleware::{KeyLockrMiddleware, KeyLockrService, SessionService},
+    middleware::{
+        KeyLockrFuture, KeyLockrMiddleware, KeyLockrService, SessionFuture, SessionService,
+    },
     rejection::{LayerMissing, Refused, UserRejection},
     routes::routes,
     store::SteadyStore,

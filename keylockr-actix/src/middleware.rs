@@ -1,7 +1,13 @@
 //! [`KeyLockrMiddleware`]: the session middleware and KeyLockr's handle, stacked the one way that
 //! works.
 
-use std::{fmt, future::Future, rc::Rc};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
 
 use actix_session::{SessionExt, SessionMiddleware, storage::SessionStore};
 use actix_web::{
@@ -10,10 +16,12 @@ use actix_web::{
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     error::InternalError,
 };
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{Either, LocalBoxFuture};
 use keylockr_login::{KeyLockr, Refusal};
+use pin_project_lite::pin_project;
+use tokio::task::futures::TaskLocalFuture;
 
-use crate::{answer, handle::Handle, session::ActixSession, trouble::Trouble};
+use crate::{answer, handle::Handle, session::ActixSession};
 
 /// Puts KeyLockr into every request, around the session middleware that it is given.
 ///
@@ -101,23 +109,64 @@ where
 {
     type Response = ServiceResponse<EitherBody<B, BoxBody>>;
     type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+    type Future = SessionFuture<S::Future, B>;
 
     forward_ready!(sessions);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let trouble = Rc::new(Trouble::default());
-        let session = ActixSession::new(request.get_session(), Rc::clone(&trouble));
+        let session = ActixSession::new(request.get_session());
         let handle = Handle::new(self.keylockr.clone(), session);
         request.extensions_mut().insert(handle.clone());
-        let answered = Rc::clone(&trouble).beside(self.sessions.call(request));
-        Box::pin(async move {
-            match answered.await {
-                Ok(response) => Ok(settle(response, &handle, &trouble).await),
-                Err(error) if trouble.is_failure_within() => Err(error),
-                Err(error) => Err(unstored(error, &handle, &trouble).await),
+        SessionFuture {
+            answer: handle.clone().beside(self.sessions.call(request)),
+            handle,
+            settling: None,
+        }
+    }
+}
+
+type Settling<B> = LocalBoxFuture<'static, Result<ServiceResponse<EitherBody<B, BoxBody>>, Error>>;
+
+pin_project! {
+    /// The future of a [`SessionService`].
+    pub struct SessionFuture<F, B> {
+        #[pin]
+        answer: TaskLocalFuture<Handle, F>,
+        handle: Handle,
+        settling: Option<Settling<B>>,
+    }
+}
+
+impl<F, B> Future for SessionFuture<F, B>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+    B: MessageBody + 'static,
+{
+    type Output = Result<ServiceResponse<EitherBody<B, BoxBody>>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Some(settling) = this.settling {
+            return settling.as_mut().poll(cx);
+        }
+        let (answer, handle) = (ready!(this.answer.poll(cx)), this.handle.clone());
+        let trouble = handle.trouble();
+        let settling: Settling<B> = match answer {
+            Ok(response) if !trouble.is_unsaved() && handle.unheard().is_none() => {
+                return Poll::Ready(Ok(response.map_into_left_body()));
             }
-        })
+            Err(error) if trouble.is_failure_within() => return Poll::Ready(Err(error)),
+            // Boxed: nearly every answer goes out above, and would carry the room for this.
+            Ok(response) => Box::pin(async move { Ok(settle(response, &handle).await) }),
+            Err(error) => Box::pin(async move { Err(unstored(error, &handle).await) }),
+        };
+        this.settling.insert(settling).as_mut().poll(cx)
+    }
+}
+
+impl<F, B> fmt::Debug for SessionFuture<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionFuture")
     }
 }
 
@@ -125,10 +174,9 @@ where
 async fn settle<B: MessageBody + 'static>(
     response: ServiceResponse<B>,
     handle: &Handle,
-    trouble: &Trouble,
 ) -> ServiceResponse<EitherBody<B, BoxBody>> {
-    let refusal = if trouble.is_unsaved() {
-        take_back(handle, trouble).await;
+    let refusal = if handle.trouble().is_unsaved() {
+        take_back(handle).await;
         Refusal::StoreUnavailable
     } else {
         match handle.unheard() {
@@ -142,17 +190,17 @@ async fn settle<B: MessageBody + 'static>(
 }
 
 /// The session middleware's own failure, which comes without its request.
-async fn unstored(error: Error, handle: &Handle, trouble: &Trouble) -> Error {
+async fn unstored(error: Error, handle: &Handle) -> Error {
     tracing::error!(%error, "the session store does not answer");
-    take_back(handle, trouble).await;
+    take_back(handle).await;
     let refusal = Refusal::StoreUnavailable;
     let refused = handle.keylockr().refuse_guarded(refusal, false, None, "/");
     InternalError::from_response(error, answer::response(refused)).into()
 }
 
 /// A session that began and was not stored must not turn up later.
-async fn take_back(handle: &Handle, trouble: &Trouble) {
-    if let Some(begun) = trouble.take_begun() {
+async fn take_back(handle: &Handle) {
+    if let Some(begun) = handle.trouble().take_begun() {
         // Where that cannot be stored either, it holds in this process.
         let _ = handle.keylockr().end_session(&begun).await;
     }
@@ -179,30 +227,52 @@ where
 {
     type Response = ServiceResponse<B>;
     type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>>;
+    type Future =
+        Either<KeyLockrFuture<S::Future>, LocalBoxFuture<'static, Result<Self::Response, Error>>>;
 
     forward_ready!(inner);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        if !self.before_routing {
-            return Box::pin(marked(self.inner.call(request)));
-        }
-        let inner = Rc::clone(&self.inner);
-        Box::pin(async move {
-            if let Ok(handle) = Handle::of(&request) {
-                // Kept in the handle; whoever needs it finds the error there too.
-                let _ = handle.user().await;
+        let asks = self.before_routing.then(|| Handle::of(&request).ok());
+        match asks.flatten() {
+            Some(handle) if handle.user_at_once().is_none() => {
+                let inner = Rc::clone(&self.inner);
+                Either::Right(Box::pin(async move {
+                    // Kept in the handle; whoever needs it finds the error there too.
+                    let _ = handle.user().await;
+                    KeyLockrFuture::new(inner.call(request)).await
+                }))
             }
-            marked(inner.call(request)).await
-        })
+            _ => Either::Left(KeyLockrFuture::new(self.inner.call(request))),
+        }
     }
 }
 
-/// Marks an error as the application's own.
-async fn marked<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    answer.await.inspect_err(|_| {
-        if let Some(trouble) = Trouble::current() {
-            trouble.note_failure_within();
+pin_project! {
+    /// The future of a [`KeyLockrService`]: marks an error as the application's own.
+    #[derive(Debug)]
+    pub struct KeyLockrFuture<F> {
+        #[pin]
+        inner: F,
+    }
+}
+
+impl<F> KeyLockrFuture<F> {
+    fn new(inner: F) -> Self {
+        Self { inner }
+    }
+}
+
+impl<F: Future<Output = Result<T, Error>>, T> Future for KeyLockrFuture<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let answer = ready!(self.project().inner.poll(cx));
+        if answer.is_err()
+            && let Some(handle) = Handle::current()
+        {
+            handle.trouble().note_failure_within();
         }
-    })
+        Poll::Ready(answer)
+    }
 }

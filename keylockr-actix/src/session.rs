@@ -4,23 +4,27 @@
 //! answered. What a sign-in depends on can therefore still fail after it was answered: the
 //! middleware then throws that answer away and revokes what it began (see `middleware.rs`).
 
-use std::rc::Rc;
-
 use actix_session::{Session, SessionStatus};
 use keylockr_login::{HttpSession, SESSION_KEY, SessionRecord, SessionUnavailable};
 
 use crate::trouble::Trouble;
 
 /// The session that the session middleware fills.
-#[derive(Clone)]
 pub(crate) struct ActixSession {
     session: Session,
-    trouble: Rc<Trouble>,
+    trouble: Trouble,
 }
 
 impl ActixSession {
-    pub(crate) fn new(session: Session, trouble: Rc<Trouble>) -> Self {
-        Self { session, trouble }
+    pub(crate) fn new(session: Session) -> Self {
+        Self {
+            session,
+            trouble: Trouble::default(),
+        }
+    }
+
+    pub(crate) fn trouble(&self) -> &Trouble {
+        &self.trouble
     }
 
     /// Refuses to go on with a session that could not be read.
@@ -59,6 +63,11 @@ impl HttpSession for ActixSession {
             tracing::warn!("ignoring a session record in a foreign format");
             None
         }))
+    }
+
+    fn at_hand(&self) -> Option<SessionRecord> {
+        self.known().ok()?;
+        self.session.get(SESSION_KEY).ok()?
     }
 
     async fn sign_in(

@@ -7,7 +7,7 @@ use actix_web::cookie::time;
 use anyhow::Error;
 use tokio::time::timeout;
 
-use crate::trouble::Trouble;
+use crate::handle::Handle;
 
 /// What a session store may take for one answer.
 const STORE_TIME: Duration = Duration::from_secs(1);
@@ -42,10 +42,10 @@ impl<S> SteadyStore<S> {
 impl<S: SessionStore> SessionStore for SteadyStore<S> {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let loaded = in_time(self.0.load(key), LoadError::Other).await;
-        match (loaded, Trouble::current()) {
-            (Err(LoadError::Other(error)), Some(trouble)) => {
+        match (loaded, Handle::current()) {
+            (Err(LoadError::Other(error)), Some(handle)) => {
                 tracing::error!(%error, "the session store does not answer");
-                trouble.note_unread();
+                handle.trouble().note_unread();
                 // With its key, or an answer would take the cookie away.
                 Ok(Some(State::new()))
             }
@@ -65,7 +65,7 @@ impl<S: SessionStore> SessionStore for SteadyStore<S> {
         ttl: &time::Duration,
     ) -> Result<SessionKey, UpdateError> {
         let same = session_key.as_ref().to_owned();
-        let updated = if Trouble::current().is_some_and(|trouble| trouble.is_unread()) {
+        let updated = if is_unread() {
             // It would overwrite what could not be read.
             Err(UpdateError::Other(Error::msg("it could not be read")))
         } else {
@@ -75,7 +75,7 @@ impl<S: SessionStore> SessionStore for SteadyStore<S> {
     }
 
     async fn update_ttl(&self, key: &SessionKey, ttl: &time::Duration) -> Result<(), Error> {
-        if Trouble::current().is_some_and(|trouble| trouble.is_unread()) {
+        if is_unread() {
             return Ok(());
         }
         let updated = in_time(self.0.update_ttl(key, ttl), |error| error).await;
@@ -86,6 +86,11 @@ impl<S: SessionStore> SessionStore for SteadyStore<S> {
         let deleted = in_time(self.0.delete(key), |error| error).await;
         deleted.or_else(|error| noted(error, || Some(())))
     }
+}
+
+/// Whether the session of this task's request could not be read.
+fn is_unread() -> bool {
+    Handle::current().is_some_and(|handle| handle.trouble().is_unread())
 }
 
 async fn in_time<T, E>(
@@ -101,10 +106,10 @@ async fn in_time<T, E>(
 /// Puts a failed write on the request's slip; without one it stays an error. What stands there
 /// `instead` goes no further than to the middleware, which throws the answer away.
 fn noted<T, E: Display>(error: E, instead: impl FnOnce() -> Option<T>) -> Result<T, E> {
-    match (Trouble::current(), instead()) {
-        (Some(trouble), Some(instead)) => {
+    match (Handle::current(), instead()) {
+        (Some(handle), Some(instead)) => {
             tracing::error!(%error, "the session cannot be stored");
-            trouble.note_unsaved();
+            handle.trouble().note_unsaved();
             Ok(instead)
         }
         _ => Err(error),

@@ -2,18 +2,10 @@
 //!
 //! `actix-session` reads the session before anybody asks and writes it after everybody has
 //! answered, and makes an empty 500 of every failure, without the headers that outer middleware adds.
-//! Its store interface knows no request. So the middleware lays a slip beside the request, on which
-//! a [`SteadyStore`](crate::SteadyStore) notes its failures instead.
+//! Its store interface knows no request. So the middleware lays the request's handle beside its task,
+//! with a slip on which a [`SteadyStore`](crate::SteadyStore) notes its failures instead.
 
-use std::{
-    cell::{Cell, RefCell},
-    future::Future,
-    rc::Rc,
-};
-
-tokio::task_local! {
-    static TROUBLE: Rc<Trouble>;
-}
+use std::cell::{Cell, RefCell};
 
 /// The slip.
 #[derive(Debug, Default)]
@@ -25,16 +17,6 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    /// The slip of the request that the current task answers.
-    pub(crate) fn current() -> Option<Rc<Self>> {
-        TROUBLE.try_with(Rc::clone).ok()
-    }
-
-    /// Lays the slip beside `answer`.
-    pub(crate) fn beside<F: Future>(self: Rc<Self>, answer: F) -> impl Future<Output = F::Output> {
-        TROUBLE.scope(self, answer)
-    }
-
     /// The session could not be read: nobody knows whose it is.
     pub(crate) fn is_unread(&self) -> bool {
         self.unread.get()

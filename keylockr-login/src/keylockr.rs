@@ -80,8 +80,17 @@ impl KeyLockr {
     /// # Errors
     /// A store does not answer, or a check that is overdue gets no answer in time. Nothing follows
     /// from either about who is signed in.
-    pub async fn resolve<S: HttpSession>(&self, session: &S) -> Result<Option<User>, Refusal> {
-        self.0.resolve(session).await
+    pub fn resolve<'a, S: HttpSession>(
+        &'a self,
+        session: &'a S,
+    ) -> impl Future<Output = Result<Option<User>, Refusal>> + use<'a, S> {
+        self.0.resolve(session)
+    }
+
+    /// The same without waiting: who is signed in if the session is at hand and stands. `None` says
+    /// nothing, [`resolve`](Self::resolve) does.
+    pub fn resolve_at_once<S: HttpSession>(&self, session: &S) -> Option<User> {
+        self.0.resolve_at_once(session)
     }
 
     /// The application's own user, loaded by its admit hook, to be downcast to the hook's account

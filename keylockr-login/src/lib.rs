@@ -70,6 +70,7 @@ mod admit;
 mod agent;
 mod answer;
 mod api;
+mod asked;
 mod asker;
 mod attempt;
 #[cfg(test)]

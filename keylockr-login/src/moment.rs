@@ -36,6 +36,12 @@ impl Moment {
         Self(self.0.saturating_add(millis(duration)))
     }
 
+    /// Whether `duration` has passed since `earlier`: [`since`](Self::since) compared, without a
+    /// division.
+    pub(crate) fn is_past(self, earlier: Self, duration: Duration) -> bool {
+        u128::from(self.0.saturating_sub(earlier.0)) * 1_000_000 >= duration.as_nanos()
+    }
+
     /// From `earlier` to here; zero when it is not earlier.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -105,7 +105,7 @@ pub(crate) fn admit(
     let Some(record) = record else {
         return Access::Anonymous;
     };
-    let over = |since: Moment, limit: Duration| now.since(since) >= limit;
+    let over = |since: Moment, limit: Duration| now.is_past(since, limit);
     // A record from a clock that ran ahead of ours counts as new, but not for ever.
     let from_nowhere = record.signed_in_at.since(now) > policy.absolute;
     let began_before = |at: Option<Moment>| at.is_some_and(|at| record.signed_in_at <= at);

@@ -1,7 +1,10 @@
 //! What this process knows to be revoked: the store, and what could not be stored yet.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,6 +25,8 @@ pub(crate) struct RevokedList {
     /// No session lives longer than this, so nothing has to be remembered longer.
     keep: Duration,
     unsaved: Mutex<Vec<(Revoked, Moment)>>,
+    /// Whether there may be any. Set before a revocation returns that could not be stored.
+    has_unsaved: AtomicBool,
 }
 
 impl RevokedList {
@@ -31,6 +36,7 @@ impl RevokedList {
             gate: Gate::default(),
             keep,
             unsaved: Mutex::default(),
+            has_unsaved: AtomicBool::new(false),
         }
     }
 
@@ -42,6 +48,7 @@ impl RevokedList {
             let mut unsaved = self.unsaved();
             if unsaved.len() < UNSAVED {
                 unsaved.push((whom, at));
+                self.has_unsaved.store(true, Ordering::Release);
             } else {
                 tracing::error!(
                     name: "keylockr.revocations.lost",
@@ -55,7 +62,8 @@ impl RevokedList {
     /// The same without waiting, where the store can say so and nothing waits to be stored.
     pub(crate) fn known(&self, record: &SessionRecord) -> Option<Revocations> {
         let found = self.store.known(Sought::of(record))?;
-        self.unsaved().is_empty().then_some(found)
+        // Whoever was told of a revocation before asking here sees the flag as it was left then.
+        (!self.has_unsaved.load(Ordering::Acquire)).then_some(found)
     }
 
     /// What concerns this session.
@@ -94,8 +102,10 @@ impl RevokedList {
         if let Some((whom, at)) = next
             && self.save(whom.clone(), at).await.is_ok()
         {
-            self.unsaved()
-                .retain(|unsaved| *unsaved != (whom.clone(), at));
+            let mut unsaved = self.unsaved();
+            unsaved.retain(|unsaved| *unsaved != (whom.clone(), at));
+            self.has_unsaved
+                .store(!unsaved.is_empty(), Ordering::Release);
         }
     }
 

@@ -15,6 +15,12 @@ pub trait HttpSession {
     /// The record in the session; `None` also where something stands there that cannot be read.
     fn read(&self) -> impl Future<Output = Result<Option<SessionRecord>, SessionUnavailable>>;
 
+    /// The same without waiting, by an adapter that has the session at hand: every guarded request
+    /// asks this first, and [`read`](Self::read) only where it says `None`, as it does by default.
+    fn at_hand(&self) -> Option<SessionRecord> {
+        None
+    }
+
     /// Begins a signed-in session: a new id, under which nothing but `record` and the entries named
     /// in `carry` is kept, and the old id dead in the store. Returns when that is stored.
     fn sign_in(

@@ -33,6 +33,12 @@ impl Shared {
         Box::pin(self.resolve_slowly(session, record)).await
     }
 
+    /// Who is signed in, where that can be told without waiting for anything.
+    pub(crate) fn resolve_at_once<S: HttpSession>(&self, session: &S) -> Option<User> {
+        let record = session.at_hand()?;
+        self.stands(&record).then(|| User::new(record))
+    }
+
     /// Whether a session stands, as far as that can be told without waiting. Almost always it can:
     /// nothing of it is revoked, its limits are far, and no check and no write are due.
     fn stands(&self, record: &SessionRecord) -> bool {
@@ -45,7 +51,8 @@ impl Shared {
             freshness: Freshness::Fresh,
         };
         let stands = policy::admit(Some(record), now, &revoked, &self.session) == plain;
-        if stands {
+        // Without a use for connections there are none.
+        if stands && self.wants_handovers() {
             self.connections.seen(record, now);
         }
         stands
@@ -110,7 +117,7 @@ impl Shared {
         // Pinned here, or the gate's future would have room for it twice.
         let read = pin!(session.read());
         self.session_gate
-            .pass(read)
+            .pass_pinned(read)
             .await
             .map_err(|_| Refusal::StoreUnavailable)
     }

@@ -1,13 +1,14 @@
 //! The one line of text that stands for a [`SessionRecord`] in a session.
 //!
 //! ```text
-//! 1 c <signed_in_at> <seen_at> <checked_at> <safe_id> <app_id> <sign_pk> <handle>[ <nickname>]
+//! 2c<signed_in_at> <seen_at> <checked_at> <safe_id> <app_id> <sign_pk> <handle>[ <nickname>]
 //! ```
 //!
 //! Every request reads it: session stores copy it, cookies carry it, and both session crates take it
 //! out of JSON. A text is one allocation to each of them and needs no escapes, and its words are
-//! used where they stand. Moments are milliseconds since 1970, the later two counted from the first.
-//! Nothing but the nickname can hold a space, and that comes last.
+//! used where they stand. In a cookie, which is decrypted and decoded, a character costs as much as
+//! ten instructions here or more: hence moments to the base 36. They are milliseconds since 1970, the
+//! later two counted from the first. Nothing but the nickname can hold a space, and that comes last.
 
 use std::{fmt, ops::Range};
 
@@ -20,9 +21,9 @@ use crate::{
 };
 
 /// The format that this version writes; no other is read.
-const VERSION: &str = "1";
+const VERSION: u8 = b'2';
 
-/// A line is a few hundred bytes; a longer one was not written by us.
+/// A line is some hundred bytes; a longer one was not written by us.
 const LONGEST: usize = 4_096;
 
 /// What is text in a record, and where in one text it stands.
@@ -58,25 +59,21 @@ impl Words {
             Some(nickname) => text.push_str(nickname),
             None => drop(text.pop()),
         }
-        Self::read(text, 0)
+        let ends = spaces(&text)?;
+        Self::between(text, 0, ends)
     }
 
-    /// Finds the words from `start` on.
-    fn read(text: String, start: usize) -> Option<Self> {
-        let mut reader = Reader::new(&text, start)?;
-        let [safe_id, app_id, sign_pk, handle] = [
-            reader.next()?,
-            reader.next()?,
-            reader.next()?,
-            reader.next()?,
-        ];
-        let nickname = reader.rest();
-        Some(Self {
-            safe_id,
-            app_id,
-            sign_pk,
-            handle,
-            nickname,
+    /// The words of `text` from `start` on; each ends where `ends` says.
+    fn between(text: String, start: u16, ends: [u16; 4]) -> Option<Self> {
+        let [safe_id, app_id, sign_pk, handle] = ends;
+        let length = u16::try_from(text.len()).ok()?;
+        // Where a line has no more spaces all the rest ends with it.
+        (sign_pk < length).then_some(Self {
+            safe_id: Span::new(start, safe_id),
+            app_id: Span::new(safe_id + 1, app_id),
+            sign_pk: Span::new(app_id + 1, sign_pk),
+            handle: Span::new(sign_pk + 1, handle),
+            nickname: (handle < length).then(|| Span::new(handle + 1, length)),
             text,
         })
     }
@@ -118,64 +115,102 @@ impl PartialEq for Words {
     }
 }
 
+impl Span {
+    fn new(start: u16, end: u16) -> Self {
+        Self { start, end }
+    }
+}
+
 impl From<Span> for Range<usize> {
     fn from(span: Span) -> Self {
         span.start.into()..span.end.into()
     }
 }
 
-/// Takes a line apart at its spaces.
-struct Reader<'a> {
-    text: &'a str,
-    at: Option<usize>,
+/// Where the first spaces of a line stand, and its end for those that it has not. `None` for a line
+/// that is too long.
+///
+/// Eight bytes at a time: nearly all of them are none.
+fn spaces<const N: usize>(line: &str) -> Option<[u16; N]> {
+    if line.len() > LONGEST {
+        return None;
+    }
+    let mut found = [u16::try_from(line.len()).ok()?; N];
+    let mut places = found.iter_mut();
+    let (eights, rest) = line.as_bytes().as_chunks();
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    let mut start = 0;
+    for eight in eights.iter().chain([&last]) {
+        let mut marks = marks(u64::from_le_bytes(*eight));
+        while marks != 0 {
+            let Some(place) = places.next() else {
+                return Some(found);
+            };
+            *place = start + u16::try_from(marks.trailing_zeros() / 8).ok()?;
+            marks &= marks - 1;
+        }
+        start += 8;
+    }
+    Some(found)
 }
 
-impl<'a> Reader<'a> {
-    fn new(text: &'a str, start: usize) -> Option<Self> {
-        (text.len() <= LONGEST).then_some(Self {
-            text,
-            at: Some(start),
-        })
-    }
+/// The highest bit of each byte that is a space.
+fn marks(eight: u64) -> u64 {
+    const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
+    let others = eight ^ u64::from_ne_bytes([b' '; 8]);
+    // No carry goes from byte to byte, so no neighbour is taken for a space.
+    !(((others & LOW) + LOW) | others | LOW)
+}
 
-    fn next(&mut self) -> Option<Span> {
-        let start = self.at?;
-        let after = self.text.as_bytes().get(start..)?;
-        let length = after.iter().position(|byte| *byte == b' ');
-        let end = length.map_or(self.text.len(), |length| start + length);
-        self.at = length.map(|_| end + 1);
-        self.span(start, end)
+/// A number to the base 36, as [`Number`] writes it.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
     }
+    digits.iter().try_fold(0_u64, |number, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'z' => digit - b'a' + 10,
+            _ => return None,
+        };
+        number.checked_mul(36)?.checked_add(digit.into())
+    })
+}
 
-    fn rest(&mut self) -> Option<Span> {
-        let start = self.at.take()?;
-        self.span(start, self.text.len())
-    }
+/// Writes a number to the base 36.
+struct Number(u64);
 
-    fn span(&self, start: usize, end: usize) -> Option<Span> {
-        Some(Span {
-            start: start.try_into().ok()?,
-            end: end.try_into().ok()?,
-        })
-    }
-
-    fn word(&mut self) -> Option<&'a str> {
-        let span = self.next()?;
-        self.text.get(Range::from(span))
-    }
-
-    fn number<T: std::str::FromStr>(&mut self) -> Option<T> {
-        self.word()?.parse().ok()
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The largest has thirteen digits.
+        let mut digits = [0; 13];
+        let mut rest = self.0;
+        let mut first = digits.len();
+        for (place, digit) in digits.iter_mut().enumerate().rev() {
+            let value = u32::try_from(rest % 36).map_err(|_| fmt::Error)?;
+            let character = char::from_digit(value, 36).ok_or(fmt::Error)?;
+            *digit = u8::try_from(character).map_err(|_| fmt::Error)?;
+            first = place;
+            rest /= 36;
+            if rest == 0 {
+                break;
+            }
+        }
+        let digits = digits.get(first..).unwrap_or_default();
+        f.write_str(str::from_utf8(digits).map_err(|_| fmt::Error)?)
     }
 }
 
 impl SignInMethod {
     const ALL: [Self; 2] = [Self::Code, Self::BrowserKeys];
 
-    fn letter(self) -> &'static str {
+    fn letter(self) -> u8 {
         match self {
-            Self::Code => "c",
-            Self::BrowserKeys => "b",
+            Self::Code => b'c',
+            Self::BrowserKeys => b'b',
         }
     }
 }
@@ -183,24 +218,26 @@ impl SignInMethod {
 impl SessionRecord {
     /// From its line; `None` where that is another's, or of another version.
     fn from_line(line: String) -> Option<Self> {
-        let mut reader = Reader::new(&line, 0)?;
-        if reader.word()? != VERSION {
+        let [began, seen, checked, words @ ..] = spaces::<7>(&line)?;
+        let bytes = line.as_bytes();
+        let (&[VERSION, letter], signed_in_at) = bytes.get(..began.into())?.split_first_chunk()?
+        else {
             return None;
-        }
-        let letter = reader.word()?;
+        };
         let method = SignInMethod::ALL
             .into_iter()
             .find(|method| method.letter() == letter)?;
-        let began: u64 = reader.number()?;
-        let mut later = || began.checked_add_signed(reader.number()?);
-        let (seen, checked) = (later()?, later()?);
-        let start = reader.at?;
+        let signed_in_at = number(signed_in_at)?;
+        let later = |start: u16, end: u16| match bytes.get(start.into()..end.into())? {
+            [b'-', before @ ..] => signed_in_at.checked_sub(number(before)?),
+            after => signed_in_at.checked_add(number(after)?),
+        };
         Some(Self {
             method,
-            signed_in_at: Moment::from_millis(began),
-            seen_at: Moment::from_millis(seen),
-            checked_at: Moment::from_millis(checked),
-            words: Words::read(line, start)?,
+            signed_in_at: Moment::from_millis(signed_in_at),
+            seen_at: Moment::from_millis(later(began + 1, seen)?),
+            checked_at: Moment::from_millis(later(seen + 1, checked)?),
+            words: Words::between(line, checked + 1, words)?,
         })
     }
 }
@@ -212,13 +249,22 @@ impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = self.0;
         let began = record.signed_in_at.as_millis();
-        let later = |moment: Moment| i128::from(moment.as_millis()) - i128::from(began);
+        let later = |moment: Moment| {
+            let moment = moment.as_millis();
+            let sign = if moment < began { "-" } else { "" };
+            (sign, Number(moment.abs_diff(began)))
+        };
+        let (seen, checked) = (later(record.seen_at), later(record.checked_at));
         write!(
             f,
-            "{VERSION} {} {began} {} {} {}",
-            record.method.letter(),
-            later(record.seen_at),
-            later(record.checked_at),
+            "{}{}{} {}{} {}{} {}",
+            char::from(VERSION),
+            char::from(record.method.letter()),
+            Number(began),
+            seen.0,
+            seen.1,
+            checked.0,
+            checked.1,
             record.words.line()
         )
     }
@@ -265,18 +311,58 @@ mod tests {
 
     #[test]
     fn the_stored_form_stays() {
-        let mut alice = record(Moment::from_millis(5));
+        let mut alice = record(Moment::from_millis(1_763_769_600_000));
         let line = |record: &SessionRecord| serde_json::to_value(record).unwrap();
-        assert_eq!(line(&alice), "1 c 5 0 0 2001 1001 c2lnbl9waw== 5f1c Alice");
+        assert_eq!(
+            line(&alice),
+            "2cmi9ivpc0 0 0 2001 1001 c2lnbl9waw== 5f1c Alice"
+        );
         alice.method = SignInMethod::BrowserKeys;
-        alice.seen_at = Moment::from_millis(9);
-        alice.checked_at = Moment::from_millis(2);
-        assert_eq!(line(&alice), "1 b 5 4 -3 2001 1001 c2lnbl9waw== 5f1c Alice");
+        alice.seen_at = Moment::from_millis(1_763_769_600_035);
+        alice.checked_at = Moment::from_millis(1_763_769_599_964);
+        assert_eq!(
+            line(&alice),
+            "2bmi9ivpc0 z -10 2001 1001 c2lnbl9waw== 5f1c Alice"
+        );
         let back: SessionRecord = serde_json::from_value(line(&alice)).unwrap();
         assert_eq!(back, alice);
         assert_eq!((back.safe_id(), back.app_id()), ("2001", "1001"));
         assert_eq!((back.sign_pk(), back.handle()), ("c2lnbl9waw==", "5f1c"));
         assert_eq!(back.nickname(), Some("Alice"));
+    }
+
+    #[test]
+    fn every_moment_comes_back() {
+        let moments = [0, 1, 35, 36, 1_763_769_600_000, u64::MAX - 1, u64::MAX];
+        for (began, seen) in moments.into_iter().flat_map(|a| moments.map(|b| (a, b))) {
+            let mut alice = record(Moment::from_millis(began));
+            alice.seen_at = Moment::from_millis(seen);
+            let text = serde_json::to_string(&alice).unwrap();
+            let back: SessionRecord = serde_json::from_str(&text).unwrap();
+            assert_eq!(back, alice, "{text}");
+        }
+    }
+
+    #[test]
+    fn spaces_are_found_wherever_they_stand() {
+        // One after the other, beside their neighbours in the alphabet, and across every border.
+        for line in [
+            "",
+            " ",
+            "!  !",
+            "\u{1f}!! !\u{a0}  é ",
+            "        ",
+            "1234567 9 ",
+        ] {
+            for before in 0..9 {
+                let line = format!("{}{line}", "x".repeat(before));
+                let mut expected = [u16::try_from(line.len()).unwrap(); 4];
+                for (place, (at, _)) in expected.iter_mut().zip(line.match_indices(' ')) {
+                    *place = u16::try_from(at).unwrap();
+                }
+                assert_eq!(spaces::<4>(&line), Some(expected), "{line:?}");
+            }
+        }
     }
 
     #[test]
@@ -295,7 +381,7 @@ mod tests {
 
     #[test]
     fn what_is_no_record_is_an_error() {
-        let good = "1 c 5 0 0 2001 1001 c2lnbl9waw== 5f1c";
+        let good = "2c5 0 0 2001 1001 c2lnbl9waw== 5f1c";
         assert!(read(good).is_some());
         for (at, _) in good.match_indices(' ') {
             assert!(read(&good[..at]).is_none(), "{at}");
@@ -303,11 +389,18 @@ mod tests {
         let endless = format!("{good} {}", "a".repeat(LONGEST));
         for text in [
             "",
-            "2 c 5 0 0 2001 1001 c2lnbl9waw== 5f1c",
-            "1 code 5 0 0 2001 1001 c2lnbl9waw== 5f1c",
-            "1 c 5 -6 0 2001 1001 c2lnbl9waw== 5f1c",
-            "1 c 5 0 18446744073709551615 2001 1001 c2lnbl9waw== 5f1c",
-            "1 c -5 0 0 2001 1001 c2lnbl9waw== 5f1c",
+            "2",
+            "2c",
+            "1c5 0 0 2001 1001 c2lnbl9waw== 5f1c",
+            "2x5 0 0 2001 1001 c2lnbl9waw== 5f1c",
+            "2c 0 0 2001 1001 c2lnbl9waw== 5f1c",
+            "2c5  0 2001 1001 c2lnbl9waw== 5f1c",
+            "2c5 -6 0 2001 1001 c2lnbl9waw== 5f1c",
+            "2c5 0 - 2001 1001 c2lnbl9waw== 5f1c",
+            "2c5 0 3w5e11264sgsf 2001 1001 c2lnbl9waw== 5f1c",
+            "2c-5 0 0 2001 1001 c2lnbl9waw== 5f1c",
+            "2c+5 0 0 2001 1001 c2lnbl9waw== 5f1c",
+            "2cA 0 0 2001 1001 c2lnbl9waw== 5f1c",
             &endless,
         ] {
             assert!(read(text).is_none(), "{text}");

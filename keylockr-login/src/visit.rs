@@ -1,10 +1,8 @@
 //! One request, and who it is from once somebody asked.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{any::Any, fmt, future::Future, sync::Arc};
 
-use tokio::sync::OnceCell;
-
-use crate::{keylockr::KeyLockr, refusal::Refusal, session::HttpSession, user::User};
+use crate::{asked::Asked, keylockr::KeyLockr, refusal::Refusal, session::HttpSession, user::User};
 
 /// The application's user, of whatever type.
 pub type AnyAccount = Arc<dyn Any + Send + Sync>;
@@ -16,8 +14,8 @@ pub type AnyAccount = Arc<dyn Any + Send + Sync>;
 /// is not asked again either.
 pub struct Visit {
     keylockr: KeyLockr,
-    user: OnceCell<Result<Option<User>, Refusal>>,
-    account: OnceCell<Result<Option<AnyAccount>, Refusal>>,
+    user: Asked<Result<Option<User>, Refusal>>,
+    account: Asked<Result<Option<AnyAccount>, Refusal>>,
 }
 
 impl Visit {
@@ -26,8 +24,8 @@ impl Visit {
     pub fn new(keylockr: KeyLockr) -> Self {
         Self {
             keylockr,
-            user: OnceCell::new(),
-            account: OnceCell::new(),
+            user: Asked::default(),
+            account: Asked::default(),
         }
     }
 
@@ -41,20 +39,31 @@ impl Visit {
     ///
     /// # Errors
     /// Nobody can tell; without a session it is the layer that is missing.
-    pub async fn user<S: HttpSession>(&self, session: Option<&S>) -> Result<Option<User>, Refusal> {
-        let resolve = || async {
+    pub fn user<'a, S: HttpSession>(
+        &'a self,
+        session: Option<&'a S>,
+    ) -> impl Future<Output = Result<Option<User>, Refusal>> + use<'a, S> {
+        self.user.or_ask(move || async move {
             match session {
                 Some(session) => self.keylockr.resolve(session).await,
                 None => Err(Refusal::LayerMissing),
             }
-        };
-        self.user.get_or_init(resolve).await.clone()
+        })
+    }
+
+    /// The same without waiting, where the session is at hand and stands. `None` says nothing about
+    /// whether somebody is signed in: [`user`](Self::user) does.
+    pub fn user_at_once<S: HttpSession>(&self, session: &S) -> Option<User> {
+        let known = self
+            .user
+            .or_at_once(|| Some(Ok(Some(self.keylockr.resolve_at_once(session)?))));
+        known?.ok()?
     }
 
     /// Whether somebody is signed in, if that was asked already.
     #[must_use]
     pub fn knows_user(&self) -> Option<bool> {
-        let user = self.user.get()?;
+        let user = self.user.answer()?;
         Some(matches!(user, Ok(Some(_))))
     }
 
@@ -72,7 +81,7 @@ impl Visit {
                 None => Ok(None),
             }
         };
-        self.account.get_or_init(load).await.clone()
+        self.account.or_ask(load).await
     }
 }
 
@@ -80,7 +89,7 @@ impl fmt::Debug for Visit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Visit")
             .field("keylockr", &self.keylockr)
-            .field("user", &self.user.get())
+            .field("user", &self.user.answer())
             .finish_non_exhaustive()
     }
 }

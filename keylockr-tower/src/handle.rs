@@ -1,6 +1,6 @@
 //! What the layer puts into every request, and the questions that it answers.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::Future, sync::Arc};
 
 use http::{Extensions, request::Parts};
 use keylockr_login::{AnyAccount, Asker, KeyLockr, Refusal, Visit};
@@ -46,8 +46,10 @@ impl Handle {
     }
 
     /// Who is signed in.
-    pub(crate) async fn user(&self) -> Result<Option<keylockr_login::User>, Refusal> {
-        self.0.visit.user(self.session().ok()).await
+    pub(crate) fn user(
+        &self,
+    ) -> impl Future<Output = Result<Option<keylockr_login::User>, Refusal>> {
+        self.0.visit.user(self.session().ok())
     }
 
     /// The application's own user, as its admit hook loads it; `None` if nobody is signed in.

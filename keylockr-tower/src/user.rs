@@ -18,7 +18,9 @@ keylockr_login::__define_user! {
 /// Nobody can tell, or the layer is missing. That nobody is signed in is no error here.
 pub async fn resolve(parts: &Parts) -> Result<Option<User>, UserRejection> {
     let handle = Handle::of(&parts.extensions)?;
-    match handle.user().await {
+    // Boxed: a handler's future with this in it would be larger than what an allocator hands out
+    // quickly.
+    match Box::pin(handle.user()).await {
         Ok(user) => Ok(user.map(User)),
         Err(refusal) => Err(UserRejection::new(refusal, handle.asker(parts))),
     }

@@ -1,5 +1,6 @@
 //! `POST M/finish`: an approved attempt becomes a session, once.
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use keylockr_proto::UnixTime;
 use serde_json::json;
 
@@ -9,7 +10,7 @@ use crate::{
     agent,
     answer::Answer,
     attempt::{AttemptRecord, End, Failure, NotClaimed, Phase},
-    binding::{hex, random},
+    binding::random,
     connections::Handover,
     limits::HOOK_WAIT,
     moment::Moment,
@@ -169,8 +170,14 @@ impl Call<'_> {
         self.admit(record, &principal).await?;
         let now = shared.now();
         let handle = random::<16>().map_err(|_| (Failure::Site, Refusal::CannotTell))?;
-        let user = SessionRecord::begin(&principal, &hex(&handle), method, now, at)
-            .ok_or((Failure::Site, Refusal::CannotTell))?;
+        let user = SessionRecord::begin(
+            &principal,
+            &BASE64_URL_SAFE_NO_PAD.encode(handle),
+            method,
+            now,
+            at,
+        )
+        .ok_or((Failure::Site, Refusal::CannotTell))?;
         self.not_revoked_since(&user, at).await?;
         shared
             .session_gate

@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
     task::Poll,
     time::Duration,
@@ -28,12 +28,31 @@ impl Gate {
         &self,
         access: impl Future<Output = Result<T, E>>,
     ) -> Result<T, StoreUnavailable> {
-        let _probe = match self.is_closed().then(|| Probe::begin(&self.probing)) {
-            None => None,
-            Some(Some(probe)) => Some(probe),
-            Some(None) => return Err(StoreUnavailable),
-        };
-        self.wait(access, STORE_WAIT).await
+        self.pass_pinned(pin!(access)).await
+    }
+
+    /// The same for an access that stays where it is.
+    pub(crate) async fn pass_pinned<T, E>(
+        &self,
+        mut access: Pin<&mut impl Future<Output = Result<T, E>>>,
+    ) -> Result<T, StoreUnavailable> {
+        let is_closed = self.is_closed();
+        if !is_closed {
+            // A store in this process answers at once: no timer for that, and no room for one.
+            let at_once = poll_fn(|cx| Poll::Ready(access.as_mut().poll(cx))).await;
+            if let Poll::Ready(answer) = at_once {
+                return self.heard(Some(answer));
+            }
+        }
+        Box::pin(async move {
+            let _probe = match is_closed.then(|| Probe::begin(&self.probing)) {
+                None => None,
+                Some(Some(probe)) => Some(probe),
+                Some(None) => return Err(StoreUnavailable),
+            };
+            self.wait(access, STORE_WAIT).await
+        })
+        .await
     }
 
     /// Awaits an access that waits on purpose, for longer.
@@ -42,20 +61,22 @@ impl Gate {
         access: impl Future<Output = Result<T, E>>,
         at_most: Duration,
     ) -> Result<T, StoreUnavailable> {
-        // A store in this process answers at once: no timer for that.
-        let mut access = pin!(access);
-        let at_once = poll_fn(|cx| Poll::Ready(access.as_mut().poll(cx))).await;
-        let answer = match at_once {
-            Poll::Ready(answer) => Ok(answer),
-            Poll::Pending => tokio::time::timeout(at_most, access).await,
-        };
+        let answer = tokio::time::timeout(at_most, access).await;
+        self.heard(answer.ok())
+    }
+
+    /// What an access came to; `None` for none in time.
+    fn heard<T, E>(&self, answer: Option<Result<T, E>>) -> Result<T, StoreUnavailable> {
         match answer {
-            Ok(Ok(value)) => {
-                self.timeouts.store(0, Ordering::Relaxed);
+            Some(Ok(value)) => {
+                // Read first: written at every request, it would go from core to core.
+                if self.timeouts.load(Ordering::Relaxed) != 0 {
+                    self.timeouts.store(0, Ordering::Relaxed);
+                }
                 Ok(value)
             }
-            Ok(Err(_)) => Err(StoreUnavailable),
-            Err(_) => {
+            Some(Err(_)) => Err(StoreUnavailable),
+            None => {
                 // Saturating: an overflow would open the gate again.
                 let _ =
                     self.timeouts

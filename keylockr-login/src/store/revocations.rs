@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{PoisonError, RwLock, RwLockReadGuard},
 };
 
 use super::{RevocationStore, Revoked, Sought, StoreFuture};
@@ -14,7 +14,7 @@ use crate::{moment::Moment, policy::Revocations};
 /// that one that its person was revoked: safe, if sometimes too strict.
 pub struct MemoryRevocations {
     limit: usize,
-    entries: Mutex<Entries>,
+    entries: RwLock<Entries>,
 }
 
 #[derive(Default)]
@@ -42,12 +42,13 @@ impl MemoryRevocations {
     pub fn with_limit(limit: usize) -> Self {
         Self {
             limit: limit.max(1),
-            entries: Mutex::default(),
+            entries: RwLock::default(),
         }
     }
 
-    fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    /// For reading, as every guarded request does.
+    fn entries(&self) -> RwLockReadGuard<'_, Entries> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,7 +110,8 @@ impl Entries {
 
 impl RevocationStore for MemoryRevocations {
     fn revoke(&self, whom: Revoked, at: Moment, keep_until: Moment) -> StoreFuture<'_, ()> {
-        let mut entries = self.entries();
+        let entries = self.entries.write();
+        let mut entries = entries.unwrap_or_else(PoisonError::into_inner);
         entries.add(whom, at, keep_until);
         entries.make_room(at, self.limit);
         Box::pin(std::future::ready(Ok(())))

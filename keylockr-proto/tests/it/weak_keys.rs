@@ -1,6 +1,8 @@
 //! Keys that cannot be loaded: none of them becomes part of a connection.
 
-use keylockr_proto::{BoxPublic, ErrorKind, ServerKeys};
+use std::hash::BuildHasher as _;
+
+use keylockr_proto::{BoxPublic, BoxSecret, ErrorKind, ServerKeys, SignSecret};
 
 use crate::given::{client_keys, code, pair};
 
@@ -118,8 +120,8 @@ fn weak_server_keys_refused() {
 #[test]
 fn fingerprints_tell_pairs_apart() {
     let keys = |enc: u8, sign: u8| ServerKeys {
-        enc: keylockr_proto::BoxSecret::from_bytes(&[enc; 32]).public(),
-        sign: keylockr_proto::SignSecret::from_bytes(&[sign; 32]).public(),
+        enc: BoxSecret::from_bytes(&[enc; 32]).public(),
+        sign: SignSecret::from_bytes(&[sign; 32]).public(),
     };
     let print = keys(1, 1).fingerprint();
     assert_eq!(print.len(), 16);
@@ -154,4 +156,35 @@ fn keys_are_equal_to_themselves_alone() {
     assert_ne!(one.sign_public(), other.sign_public());
     assert_eq!(*one.box_public(), one.box_public().clone());
     assert_ne!(one.box_public(), other.box_public());
+    let build = std::hash::RandomState::new();
+    assert_ne!(
+        build.hash_one(one.sign_public()),
+        build.hash_one(other.sign_public())
+    );
+}
+
+/// 32 bytes in standard base64 with padding, and nothing like it.
+#[test]
+fn secrets_are_read_from_text() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+
+    let bytes = [0xfb; 32];
+    let text = STANDARD.encode(bytes);
+    let sign = SignSecret::from_base64(&text).unwrap();
+    let enc = BoxSecret::from_base64(&text).unwrap();
+    assert_eq!((sign.as_bytes(), enc.as_bytes()), (&bytes, &bytes));
+    for wrong in [
+        STANDARD_NO_PAD.encode(bytes),
+        URL_SAFE.encode(bytes),
+        STANDARD.encode(&bytes[1..]),
+        STANDARD.encode([0xfb; 33]),
+        STANDARD.encode([0xfb; 36]),
+        STANDARD.encode([0xfb; 64]),
+        format!("{text}\n"),
+        String::new(),
+    ] {
+        assert_eq!(code(&SignSecret::from_base64(&wrong)), "E_KEY", "{wrong}");
+        assert_eq!(code(&BoxSecret::from_base64(&wrong)), "E_KEY", "{wrong}");
+    }
 }

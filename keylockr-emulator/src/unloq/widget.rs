@@ -14,7 +14,8 @@ use super::{
 use crate::{http::answer::Answer, wire::text::percent_decode, world::Shared};
 
 const HTML: &str = "text/html; charset=utf-8";
-const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'";
+/// The picture is the empty icon in the page's head.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'";
 
 /// Whether a path is the widget's.
 pub(crate) fn is_widget(path: &str) -> bool {

@@ -15,7 +15,8 @@ use crate::{http::answer::Answer, wire::text::percent_decode, world::Shared};
 
 const HTML: &str = "text/html; charset=utf-8";
 /// The picture is the empty icon in the page's head.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'";
 
 /// Whether a path is the widget's.
 pub(crate) fn is_widget(path: &str) -> bool {

@@ -7,6 +7,7 @@ mod admission;
 mod attempts;
 mod browser;
 mod came_back;
+mod clock;
 mod events;
 mod faults;
 mod network;

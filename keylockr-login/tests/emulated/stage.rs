@@ -17,7 +17,7 @@ use keylockr_login::{
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
-use crate::{browser::Browser, network::Network};
+use crate::{browser::Browser, clock, network::Network};
 
 /// The site's origin.
 pub(crate) const ORIGIN: &str = "https://site.example";
@@ -186,7 +186,7 @@ struct Shelf {
 
 impl Shelf {
     fn lives(&self, process: &str) -> bool {
-        let now = tokio::time::Instant::now();
+        let now = clock::now();
         let alive = self.alive.lock().unwrap();
         alive.get(process).is_some_and(|until| *until > now)
     }
@@ -225,7 +225,7 @@ impl AttemptStore for Common {
     }
 
     fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, Option<Moment>> {
-        let until = tokio::time::Instant::now() + life;
+        let until = clock::now() + life;
         let mut alive = self.0.alive.lock().unwrap();
         alive.insert(process.to_owned(), until);
         Box::pin(std::future::ready(Ok(None)))

@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use keylockr_client::Client;
 use keylockr_login::{KeyLockr, SealKey};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::{
     browser::{Attempt, Browser},
+    clock,
     network::{Network, Weather},
     stage::{Common, ORIGIN, Stage, State, Trouble, Troubled},
 };
@@ -89,7 +90,7 @@ async fn two_processes_one_session() {
     let stage = Stage::new().await;
     let (first, second, browser, attempt) = two(&stage).await;
     first.is_cut_off();
-    let gone = Instant::now();
+    let gone = clock::now();
     until_it_runs(&second).await;
     assert!(
         gone.elapsed() < Duration::from_secs(5),
@@ -130,7 +131,7 @@ async fn a_process_that_leaves_hands_its_attempts_over() {
     let stage = Stage::new().await;
     let (first, second, browser, attempt) = two(&stage).await;
     first.keylockr.shutdown().await;
-    let left = Instant::now();
+    let left = clock::now();
     until_it_runs(&second).await;
     assert!(
         left.elapsed() < Duration::from_secs(1),

@@ -6,6 +6,8 @@
 #[allow(dead_code, reason = "made for the flows")]
 #[path = "../emulated/browser.rs"]
 mod browser;
+#[path = "../emulated/clock.rs"]
+mod clock;
 #[allow(dead_code, reason = "made for the flows")]
 #[path = "../emulated/network.rs"]
 mod network;

@@ -254,7 +254,10 @@ async fn answers_that_are_no_http() {
     let token = AccessToken::parse("tok-1").unwrap();
     for answer in [
         "garbage\r\n\r\n".to_owned(),
-        "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_owned() + &" ".repeat(7),
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{{{}",
+            " ".repeat(7)
+        ),
         format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: y\r\n".repeat(101)),
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n".to_owned(),
     ] {

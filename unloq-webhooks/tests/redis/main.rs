@@ -1,6 +1,11 @@
 //! The stores over a real Redis: one truth for several processes, and no wrong answer without it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
 
 mod deliveries;
 mod handles;

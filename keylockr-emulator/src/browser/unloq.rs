@@ -7,6 +7,9 @@ use super::scene::{AGAIN, Rig, Scene, Wish};
 
 const ALICE: &str = "alice@example.test";
 const FORM: &str = "form.ask button";
+/// The widget's own, not those of the page that leads there, which may still be shown.
+const WIDGET_EMAIL: &str = "form[action=\"/widget\"] input[name=\"email\"]";
+const WIDGET_BUTTON: &str = "form[action=\"/widget\"] button";
 
 /// Through the widget's page and the phone's; then the phone ends the session.
 pub async fn unloq_widget_signs_in_and_phone_signs_out(rig: Rig) {
@@ -14,8 +17,8 @@ pub async fn unloq_widget_signs_in_and_phone_signs_out(rig: Rig) {
     scene.open("/").await;
     scene.click("a[href=\"/unloq\"]").await;
     scene.click("main .actions a.primary").await;
-    scene.type_into("#email", ALICE).await;
-    scene.click("form button").await;
+    scene.type_into(WIDGET_EMAIL, ALICE).await;
+    scene.click(WIDGET_BUTTON).await;
     let app = scene.tab().await;
     let phone = scene.new_tab().await;
     scene.visit(&scene.app.phone).await;
@@ -64,8 +67,8 @@ pub async fn unloq_without_script(rig: Rig) {
     let scene = rig.open(wish).await;
     scene.open("/unloq").await;
     scene.click("main .actions a.primary").await;
-    scene.type_into("#email", ALICE).await;
-    tokio::join!(scene.click("form button"), answer(&scene.app, "approve"));
+    scene.type_into(WIDGET_EMAIL, ALICE).await;
+    tokio::join!(scene.click(WIDGET_BUTTON), answer(&scene.app, "approve"));
     scene.until_path("/unloq/me").await;
     scene.click("a[href=\"/unloq/note\"]").await;
     note_round_trip(&scene).await;

@@ -14,9 +14,9 @@ use super::{
 use crate::{http::answer::Answer, wire::text::percent_decode, world::Shared};
 
 const HTML: &str = "text/html; charset=utf-8";
-/// The picture is the empty icon in the page's head.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'";
+/// The picture is the empty icon in the page's head. There is no `form-action`: browsers hold a form's
+/// redirects against it too, and where the device is quick, the last of them leads to the application.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'";
 
 /// Whether a path is the widget's.
 pub(crate) fn is_widget(path: &str) -> bool {

@@ -109,6 +109,7 @@ impl fmt::Debug for RedisStores {
 }
 
 #[cfg(test)]
+#[path = "../../../../unloq-webhooks/tests/redis/server.rs"]
 mod server;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 //! A stream and not a channel: nothing that was written while the connection was away is lost.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -80,8 +80,8 @@ impl Drop for Tail {
 
 /// Sessions that began up to here may have been revoked in a list that is lost.
 pub(super) async fn floor(redis: &Connection) -> Result<Moment, StoreUnavailable> {
-    let script = Script::new(include_str!("since.lua"));
-    let since: u64 = redis.run(&script, &[&redis.only("since")], &[]).await?;
+    static SINCE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("since.lua")));
+    let since: u64 = redis.run(&SINCE, &[&redis.only("since")], &[]).await?;
     Ok(before(since))
 }
 

@@ -270,6 +270,37 @@ pub async fn expired_on_the_page(rig: Rig) {
     scene.expect_quiet_console().await;
 }
 
+/// The stream's event and the answer to a poll that was under way both say that the code ran out;
+/// the page renews as often as otherwise, then leads the keyboard to the button.
+pub async fn expired_twice_is_expired_once(rig: Rig) {
+    let wish = Wish {
+        environment: &[("ATTEMPT_LIFE", "2")],
+        ..Wish::default()
+    };
+    let scene = rig.open(wish).await;
+    let slow = json!({ "source": "
+        const real = window.fetch;
+        const ended = () => document.querySelector('main')?.dataset.status === 'expired';
+        window.renewals = 0;
+        window.fetch = async (...asked) => {
+            if (String(asked[0]).endsWith('/start')) window.renewals += 1;
+            while (String(asked[0]).includes('/status') && !ended()) {
+                await new Promise((go) => setTimeout(go, 10));
+            }
+            return real(...asked);
+        };
+        setInterval(() => ended() || window.dispatchEvent(new Event('online')), 250);
+    " });
+    let at_every_page = "Page.addScriptToEvaluateOnNewDocument";
+    scene.devtools(at_every_page, slow).await;
+    scene.open("/login").await;
+    scene
+        .until(&format!("main[data-status=\"expired\"] {AGAIN}:focus"))
+        .await;
+    assert_eq!(scene.evaluate("return window.renewals").await, 3);
+    scene.expect_quiet_console().await;
+}
+
 /// A fifth tab takes the place of the first, which says so and can take it back.
 pub async fn fifth_tab_replaces_the_first(rig: Rig) {
     let scene = rig.open(Wish::default()).await;

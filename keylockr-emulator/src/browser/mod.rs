@@ -92,6 +92,7 @@ macro_rules! browser_suite {
                 cancelled_on_the_page,
                 denied_on_the_phone,
                 expired_on_the_page,
+                expired_twice_is_expired_once,
                 fifth_tab_replaces_the_first,
                 revoked_on_the_phone,
                 phone_by_keyboard_and_paste,

@@ -97,6 +97,8 @@ pub struct Scene {
 
 /// How often a question is asked again.
 pub(super) const AGAIN: Duration = Duration::from_millis(50);
+/// How long anything is waited for before the check says what it sees instead.
+const LIMIT: Duration = Duration::from_secs(60);
 /// How long a click may take to show before it is repeated.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -152,12 +154,13 @@ impl Scene {
 
     /// Waits until the address is this one.
     pub async fn until_path(&self, path: &str) {
-        loop {
-            let now = self.path().await;
-            if now == path {
-                return;
+        let there = tokio::time::timeout(LIMIT, async {
+            while self.path().await != path {
+                tokio::time::sleep(AGAIN).await;
             }
-            tokio::time::sleep(AGAIN).await;
+        });
+        if there.await.is_err() {
+            panic!("{path} was never reached; {}", self.state().await);
         }
     }
 
@@ -168,11 +171,29 @@ impl Scene {
 
     /// Waits until a visible element matches.
     pub async fn until(&self, selector: &str) -> WebElement {
-        loop {
-            if let Some(element) = self.visible(selector).await {
-                return element;
+        let found = tokio::time::timeout(LIMIT, async {
+            loop {
+                if let Some(element) = self.visible(selector).await {
+                    return element;
+                }
+                tokio::time::sleep(AGAIN).await;
             }
-            tokio::time::sleep(AGAIN).await;
+        });
+        match found.await {
+            Ok(element) => element,
+            Err(_) => panic!("{selector} never came; {}", self.state().await),
+        }
+    }
+
+    /// What a person would see, for the report of a check that failed.
+    async fn state(&self) -> String {
+        let words = "const main = document.querySelector('main');\
+            return location.href + ' ' + main?.dataset.status + ' ' + main?.dataset.code + ' ' + main?.innerText";
+        let seen = self.session.execute(words, Vec::new()).await;
+        self.picture("failed").await;
+        match seen {
+            Ok(seen) => format!("the page: {}", seen.json()),
+            Err(error) => format!("no page: {error}"),
         }
     }
 

@@ -382,6 +382,8 @@
   }
 
   function expire() {
+    // The stream and a poll may both bring it; the second would take back what the first has begun.
+    if (key === "expired") return;
     hush();
     clearTimeout(renewTimer);
     renewTimer = 0;

@@ -36,6 +36,8 @@
 //! # Ok(()) }
 //! ```
 //!
+//! [`chaos`] is the network's part: a proxy that loses, delays, doubles, swaps and cuts.
+//!
 //! # UNLOQ
 //!
 //! [`Emulator::unloq`] is the other product's service, with its devices, login widget and web
@@ -54,6 +56,7 @@
 //! not see. Loopback only; nothing here protects anything.
 
 mod agenda;
+pub mod chaos;
 pub mod cli;
 mod clock;
 mod emulator;

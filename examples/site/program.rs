@@ -11,7 +11,7 @@ use keylockr_emulator::Emulator;
 use serde_json::json;
 use url::Url;
 
-use crate::{Family, KeyLockr, VaultConfig, settings::Settings};
+use crate::{Family, KeyLockr, VaultConfig, settings::Settings, shared::Shared};
 
 /// Runs the site, with the log on stderr and an exit code for how it ended.
 pub(crate) async fn main(
@@ -64,6 +64,7 @@ pub(crate) fn keylockr(
     settings: &Settings,
     api: &str,
     origin: &str,
+    shared: Option<&Shared>,
 ) -> Result<KeyLockr, Box<dyn Error>> {
     let mut builder = KeyLockr::builder(&settings.service, "Acme Notes")
         .api(api)
@@ -81,6 +82,9 @@ pub(crate) fn keylockr(
     };
     if let Some(key) = settings.seal_key {
         builder = builder.seal_key(key);
+    }
+    if let Some(shared) = shared {
+        builder = builder.redis(&shared.login);
     }
     Ok(builder.build()?)
 }

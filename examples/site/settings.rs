@@ -16,13 +16,15 @@ pub(crate) struct Settings {
     pub(crate) bind: SocketAddr,
     /// `PUBLIC_ORIGIN`: where browsers reach it, if not there.
     pub(crate) public_origin: Option<String>,
+    /// `REDIS_URL`: what several processes of the site share; without it everything is in memory.
+    pub(crate) redis: Option<String>,
     /// `KEYLOCKR_API`: the service; without it the emulator is started.
     pub(crate) api: Option<String>,
     /// `KEYLOCKR_SERVICE`: our name there.
     pub(crate) service: String,
     /// `KEYLOCKR_FAMILY`: `seed` or `appdata`.
     pub(crate) family: Family,
-    /// `SEAL_KEY`: seals attempts at rest.
+    /// `SEAL_KEY`: seals attempts at rest, and signs cookies.
     pub(crate) seal_key: Option<[u8; 32]>,
     /// `LOGIN_LIMIT`: attempts started a minute and address.
     pub(crate) login_limit: u32,
@@ -67,10 +69,16 @@ impl Settings {
     }
 
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        if variable("REDIS_URL").is_some() {
+        let redis = variable("REDIS_URL");
+        // Not repeated: it may hold a password.
+        if redis
+            .as_deref()
+            .map(redis::Client::open)
+            .is_some_and(|client| client.is_err())
+        {
             return Err(
-                "REDIS_URL: Redis is not supported yet; unset it to keep sessions and \
-                        attempts in memory"
+                "REDIS_URL: expected redis://[user:password@]host[:port][/database], or rediss:// \
+                 with TLS"
                     .to_owned(),
             );
         }
@@ -87,6 +95,7 @@ impl Settings {
                 "an address such as 127.0.0.1:3000",
             )?,
             public_origin: variable("PUBLIC_ORIGIN"),
+            redis,
             api: variable("KEYLOCKR_API"),
             service: variable("KEYLOCKR_SERVICE").unwrap_or_else(|| "demo-data".to_owned()),
             family: match variable("KEYLOCKR_FAMILY").as_deref() {
@@ -156,7 +165,7 @@ fn parse<T: FromStr>(
     }
 }
 
-fn seal_key(text: &str) -> Result<[u8; 32], String> {
+pub(crate) fn seal_key(text: &str) -> Result<[u8; 32], String> {
     STANDARD
         .decode(text)
         .ok()
@@ -185,7 +194,7 @@ mod tests {
         assert_eq!(settings.login_limit, 10);
         assert_eq!(settings.attempt_life, Duration::from_secs(180));
         assert_eq!(settings.emulator.handshake_limit, 60);
-        assert!(settings.api.is_none() && settings.seal_key.is_none());
+        assert!(settings.api.is_none() && settings.seal_key.is_none() && settings.redis.is_none());
         assert!(settings.unloq.secret.is_none() && settings.unloq.service.is_none());
     }
 
@@ -200,7 +209,7 @@ mod tests {
             ("ATTEMPT_LIFE", "0"),
             ("EMULATOR_LISTEN", "nowhere"),
             ("EMULATOR_HANDSHAKE_LIMIT", "many"),
-            ("REDIS_URL", "redis://127.0.0.1"),
+            ("REDIS_URL", "http://127.0.0.1"),
             ("UNLOQ_SECRET", "a\0b"),
             ("UNLOQ_API", "https://api.unloq.io/v1"),
             ("UNLOQ_KEY", "live_1"),

@@ -2,8 +2,9 @@
 //!
 //! `cargo run -p actix-login`, open the address that it prints, press *Sign in*, and approve on the
 //! emulator's phone. Read this file from top to bottom; the other files are what any site has
-//! ([`pages`], [`notes`], [`members`], [`hooks`]), and, in `examples/site`, what this site has in
-//! common with its twin on axum ([`program`], [`settings`], [`html`], [`note`], [`unloq`]).
+//! ([`pages`], [`notes`], [`members`], [`hooks`], [`sessions`]), and, in `examples/site`, what this site has in
+//! common with its twin on axum ([`program`], [`settings`], [`shared`], [`html`], [`note`],
+//! [`unloq`]).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -24,8 +25,11 @@ mod notes;
 mod pages;
 #[path = "../../site/program.rs"]
 mod program;
+mod sessions;
 #[path = "../../site/settings.rs"]
 mod settings;
+#[path = "../../site/shared/mod.rs"]
+mod shared;
 #[path = "../../site/unloq/mod.rs"]
 mod unloq;
 
@@ -41,15 +45,17 @@ use actix_web::{
     web::{self, Data},
 };
 use keylockr_actix::{
-    Family, KeyLockr, KeyLockrMiddleware, MemoryStore, RequireUser, SteadyStore, User, Vault,
-    VaultConfig, keylockr_login, routes,
+    Family, KeyLockr, KeyLockrMiddleware, RequireUser, SteadyStore, User, Vault, VaultConfig,
+    keylockr_login, routes,
 };
 use keylockr_emulator::Emulator;
 use serde_json::json;
 
 use unloq_webhooks::actix_session::RemoteLogout;
 
-use crate::{members::Visitor, settings::Settings, unloq::Unloq};
+use crate::{
+    members::Visitor, sessions::Sessions, settings::Settings, shared::Shared, unloq::Unloq,
+};
 
 /// A request's head, from the connection's first moment or the last answer's end to its last byte.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -62,7 +68,9 @@ async fn main() -> ExitCode {
     program::main("actix-login", log, run).await
 }
 
-async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
+async fn run(mut settings: Settings) -> Result<(), Box<dyn Error>> {
+    // With a Redis, any number of processes are one site.
+    let shared = Shared::of(&mut settings, "actix-login").await?;
     // Without an address of the real service, the service and the phones are played in here.
     let (api, emulator) = program::service(&settings).await?;
     let phone = emulator.as_ref().map(Emulator::control);
@@ -77,10 +85,17 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let secure = origin.starts_with("https:");
 
     // All workers share these.
-    let keylockr = program::keylockr(&settings, &api, &origin)?;
+    let keylockr = program::keylockr(&settings, &api, &origin, shared.as_ref())?;
     // The other way to sign in, if there is one.
-    let unloq = unloq::start::start(&settings, emulator.as_ref(), &keylockr, address, &origin)?;
-    let store = MemoryStore::default();
+    let unloq = unloq::start::start(
+        &settings,
+        emulator.as_ref(),
+        &keylockr,
+        address,
+        &origin,
+        shared.as_ref(),
+    )?;
+    let store = Sessions::on(shared.map(|shared| shared.shelf));
     let cookie_key = match settings.seal_key {
         Some(key) => Key::derive_from(&key),
         None => Key::generate(),

@@ -2,8 +2,9 @@
 //!
 //! `cargo run -p axum-login`, open the address that it prints, press *Sign in*, and approve on the
 //! emulator's phone. Read this file from top to bottom; the other files are what any site has
-//! ([`pages`], [`notes`], [`members`], [`hooks`], [`serve`]), and, in `examples/site`, what this site
-//! has in common with its twin on actix-web ([`program`], [`settings`], [`html`], [`note`], [`unloq`]).
+//! ([`pages`], [`notes`], [`members`], [`hooks`], [`sessions`], [`serve`]), and, in `examples/site`, what this site
+//! has in common with its twin on actix-web ([`program`], [`settings`], [`shared`], [`html`],
+//! [`note`], [`unloq`]).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -25,8 +26,11 @@ mod pages;
 #[path = "../../site/program.rs"]
 mod program;
 mod serve;
+mod sessions;
 #[path = "../../site/settings.rs"]
 mod settings;
+#[path = "../../site/shared/mod.rs"]
+mod shared;
 #[path = "../../site/unloq/mod.rs"]
 mod unloq;
 
@@ -46,13 +50,15 @@ use keylockr_tower::{
 use serde_json::json;
 use tokio::net::TcpListener;
 use tower_sessions::{
-    Expiry, MemoryStore, SessionManagerLayer,
+    Expiry, SessionManagerLayer,
     cookie::{SameSite, time},
 };
 
 use unloq_webhooks::tower_sessions::RemoteLogoutLayer;
 
-use crate::{members::Visitor, settings::Settings, unloq::Unloq};
+use crate::{
+    members::Visitor, sessions::Sessions, settings::Settings, shared::Shared, unloq::Unloq,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -60,7 +66,9 @@ async fn main() -> ExitCode {
     program::main("axum-login", log, run).await
 }
 
-async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
+async fn run(mut settings: Settings) -> Result<(), Box<dyn Error>> {
+    // With a Redis, any number of processes are one site.
+    let shared = Shared::of(&mut settings, "axum-login").await?;
     // Without an address of the real service, the service and the phones are played in here.
     let (api, emulator) = program::service(&settings).await?;
     let phone = emulator.as_ref().map(Emulator::control);
@@ -74,13 +82,21 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         .unwrap_or_else(|| here.clone());
     let secure = origin.starts_with("https:");
 
-    let keylockr = program::keylockr(&settings, &api, &origin)?;
+    let keylockr = program::keylockr(&settings, &api, &origin, shared.as_ref())?;
     // The other way to sign in, if there is one.
-    let unloq = unloq::start::start(&settings, emulator.as_ref(), &keylockr, address, &origin)?;
+    let unloq = unloq::start::start(
+        &settings,
+        emulator.as_ref(),
+        &keylockr,
+        address,
+        &origin,
+        shared.as_ref(),
+    )?;
 
     // The HTTP sessions: any tower-sessions store. `Lax`, so that a link from elsewhere finds
     // people signed in.
-    let sessions = SessionManagerLayer::new(MemoryStore::default())
+    let store = Sessions::on(shared.map(|shared| shared.shelf));
+    let sessions = SessionManagerLayer::new(store)
         .with_name("session")
         .with_same_site(SameSite::Lax)
         .with_secure(secure)

@@ -8,6 +8,8 @@
 
 #[path = "program/secrets.rs"]
 mod secrets;
+#[path = "program/several.rs"]
+mod several;
 #[path = "program/unloq/mod.rs"]
 mod unloq;
 
@@ -263,7 +265,7 @@ async fn attempts_are_limited_by_address() {
 #[tokio::test]
 async fn a_wrong_environment_is_named() {
     for (name, value) in [
-        ("REDIS_URL", "redis://127.0.0.1"),
+        ("REDIS_URL", "http://127.0.0.1"),
         ("ATTEMPT_LIFE", "601"),
         ("SEAL_KEY", "short"),
         ("KEYLOCKR_FAMILY", "tree"),

@@ -1,6 +1,8 @@
 //! Where UNLOQ's web hooks arrive.
 
-use unloq_webhooks::{Activate, ConfigError, Deactivate, Hooks, Logout, Secret};
+use std::sync::Arc;
+
+use unloq_webhooks::{Activate, ConfigError, Deactivate, Hooks, Logout, ReplayStore, Secret};
 
 /// The paths that a site registers with UNLOQ.
 pub(crate) const REGISTERED: [&str; 3] = [
@@ -16,13 +18,21 @@ pub(crate) const INSIDE: [&str; 3] = [
     "/unloq/hooks/deactivate",
 ];
 
-/// The hooks at these paths.
-pub(crate) fn hooks(secret: Secret, paths: [&str; 3]) -> Result<Hooks, ConfigError> {
+/// The hooks at these paths; deliveries are remembered in memory without a store.
+pub(crate) fn hooks(
+    secret: Secret,
+    paths: [&str; 3],
+    store: Option<Arc<dyn ReplayStore>>,
+) -> Result<Hooks, ConfigError> {
     for warning in secret.warnings() {
         tracing::warn!(?warning, "UNLOQ_SECRET");
     }
     let [logout, activate, deactivate] = paths;
-    Hooks::builder(secret)
+    let mut hooks = Hooks::builder(secret);
+    if let Some(store) = store {
+        hooks = hooks.replay(store);
+    }
+    hooks
         .on::<Logout>(logout)
         .on::<Activate>(activate)
         .on::<Deactivate>(deactivate)

@@ -22,7 +22,7 @@ use super::{
     note::Notes,
     pass::Passes,
 };
-use crate::{KeyLockr, settings::Settings};
+use crate::{KeyLockr, settings::Settings, shared::Shared};
 
 /// How long somebody stays signed in without a request.
 const IDLE: Duration = Duration::from_secs(30 * 60);
@@ -50,6 +50,7 @@ pub(crate) fn start(
     keylockr: &KeyLockr,
     here: SocketAddr,
     origin: &str,
+    shared: Option<&Shared>,
 ) -> Result<Started, Box<dyn Error>> {
     let (mut secret, mut paths) = (settings.unloq.secret.clone(), REGISTERED);
     let service = match (&settings.unloq.service, emulator) {
@@ -69,8 +70,12 @@ pub(crate) fn start(
         }
         (None, None) => None,
     };
-    let hooks = secret.map(|secret| hooks(Secret::new(secret)?, paths));
-    let handles = SessionHandles::in_memory(IDLE);
+    let store = shared.map(|shared| shared.hooks.replay());
+    let hooks = secret.map(|secret| hooks(Secret::new(secret)?, paths, store));
+    let handles = match shared {
+        Some(shared) => SessionHandles::with_store(shared.hooks.handles(), IDLE),
+        None => SessionHandles::in_memory(IDLE),
+    };
     let Some(service) = service else {
         return Ok(Started {
             unloq: None,

@@ -12,6 +12,8 @@ use std::{
 pub(crate) struct Server {
     port: u16,
     process: Option<Child>,
+    /// Where it keeps what it holds, if it is to.
+    folder: Option<PathBuf>,
 }
 
 impl Server {
@@ -31,7 +33,20 @@ impl Server {
         let mut server = Self {
             port,
             process: None,
+            folder: None,
         };
+        server.run().await;
+        Some(server)
+    }
+
+    /// The same, and what it holds is there again after a kill.
+    #[allow(dead_code, reason = "not every suite kills one that remembers")]
+    pub(crate) async fn start_lasting() -> Option<Self> {
+        let mut server = Self::start().await?;
+        server.kill();
+        let folder = env::temp_dir().join(format!("keylockr-redis-{}", server.port));
+        fs::create_dir_all(&folder).unwrap();
+        server.folder = Some(folder);
         server.run().await;
         Some(server)
     }
@@ -48,12 +63,22 @@ impl Server {
         }
     }
 
-    /// Starts it, empty, and waits until it answers.
+    /// Starts it, empty unless it lasts, and waits until it answers.
     pub(crate) async fn run(&mut self) {
-        let folder = env::temp_dir();
+        let (folder, keep) = match &self.folder {
+            Some(folder) => (folder.clone(), "yes"),
+            None => (env::temp_dir(), "no"),
+        };
         let process = Command::new("redis-server")
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no"])
+            .args([
+                "--save",
+                "",
+                "--appendonly",
+                keep,
+                "--appendfsync",
+                "always",
+            ])
             .arg("--dir")
             .arg(&folder)
             .stdout(Stdio::null())
@@ -77,6 +102,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
+        if let Some(folder) = &self.folder {
+            let _ = fs::remove_dir_all(folder);
+        }
     }
 }
 

@@ -7,6 +7,8 @@ mod admission;
 mod attempts;
 mod browser;
 mod came_back;
+#[cfg(feature = "net")]
+mod chaos;
 mod clock;
 mod events;
 mod faults;

@@ -13,7 +13,8 @@ const QUIET: usize = 4;
 #[error("the text does not fit into a code")]
 pub struct TooLong;
 
-/// The code as SVG: one plate and one path, crisp at every size, without any style.
+/// The code as SVG: one plate and one path, crisp at every size, without any style. It is silent to
+/// screen readers; what holds it says what it is for.
 ///
 /// # Errors
 /// The text does not fit.
@@ -72,7 +73,7 @@ pub(crate) fn svg_of(text: &str) -> Result<String, TooLong> {
     }
     Ok(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" \
-         shape-rendering=\"crispEdges\"><rect width=\"{side}\" height=\"{side}\" fill=\"#fff\"/>\
+         shape-rendering=\"crispEdges\" aria-hidden=\"true\"><rect width=\"{side}\" height=\"{side}\" fill=\"#fff\"/>\
          <path fill=\"#000\" d=\"{path}\"/></svg>"
     ))
 }

@@ -5,9 +5,9 @@ use serde_json::json;
 use super::scene::{Rig, Scene, Wish};
 
 /// A name for the picture, a size, a colour scheme.
-type Look = (&'static str, (u32, u32), &'static str);
+pub(super) type Look = (&'static str, (u32, u32), &'static str);
 
-const LOOKS: [Look; 7] = [
+pub(super) const LOOKS: [Look; 7] = [
     ("light", (1100, 900), "light"),
     ("dark", (1100, 900), "dark"),
     ("phone", (375, 667), "light"),

@@ -17,6 +17,7 @@
     reason = "a check fails by panicking, like any test"
 )]
 
+pub mod access;
 mod app;
 pub mod checks;
 mod chromium;
@@ -102,6 +103,14 @@ macro_rules! browser_suite {
                 note_conflict_loses_no_words,
                 note_without_script,
                 note_page_in_every_look,
+            }
+            access {
+                page_by_roles_and_names,
+                keyboard_goes_through_the_page,
+                words_can_be_read_in_every_state,
+                nothing_jumps,
+                still_where_asked_for,
+                right_to_left,
             }
             looks {
                 sign_in_page_in_every_look,

@@ -324,11 +324,16 @@ impl Scene {
 
     /// A command of the DevTools protocol.
     pub async fn devtools(&self, command: &str, parameters: Value) {
+        self.ask(command, parameters).await;
+    }
+
+    /// The answer to a command of the DevTools protocol.
+    pub async fn ask(&self, command: &str, parameters: Value) -> Value {
         self.session
             .cdp()
             .send_raw(command, parameters)
             .await
-            .expect("the DevTools command");
+            .expect("the DevTools command")
     }
 
     /// Shows the page as on a screen of this size and scheme.

@@ -1,0 +1,57 @@
+//! Which service of which API: the options that `login` and `doctor` share.
+
+use clap::builder::NonEmptyStringValueParser;
+use keylockr_client::{
+    Client, DEFAULT_BASE_URL,
+    proto::{AppTag, Revision, Service, SvcId},
+};
+
+use crate::outcome::Trouble;
+
+/// The dialect of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Family {
+    /// Named by its service id.
+    Seed,
+    /// Named by its app tag.
+    Appdata,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ServiceOptions {
+    /// Base address of KeyLockr's API; a bare origin gets /v3 appended.
+    #[arg(long, env = "KEYLOCKR_API", default_value = DEFAULT_BASE_URL, value_name = "URL")]
+    pub(crate) api: String,
+    /// The service as KeyLockr knows it: its id, or its app tag with `--family appdata`.
+    #[arg(long, env = "KEYLOCKR_SERVICE", value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) service: String,
+    /// The service's dialect.
+    #[arg(long, env = "KEYLOCKR_FAMILY", value_enum, default_value = "seed")]
+    pub(crate) family: Family,
+}
+
+impl ServiceOptions {
+    /// A client of the API.
+    pub(crate) fn client(&self) -> Result<Client, Trouble> {
+        Client::builder(&self.api)
+            .build()
+            .map_err(|error| Trouble::usage(format!("--api: {error}")))
+    }
+
+    /// The service, without app data: a command line has no use for a record.
+    pub(crate) fn service(&self) -> Result<Service, Trouble> {
+        let bad =
+            |_| Trouble::usage("--service: 1 to 128 bytes without control characters are possible");
+        Ok(match self.family {
+            Family::Seed => Service::Seed {
+                svc_id: SvcId::parse(&self.service).map_err(bad)?,
+                app_tag: None,
+            },
+            Family::Appdata => Service::AppData {
+                app_tag: AppTag::parse(&self.service).map_err(bad)?,
+                app_data: false,
+                minimum: Revision::One,
+            },
+        })
+    }
+}

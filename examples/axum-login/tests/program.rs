@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "program/killed.rs"]
+mod killed;
 #[path = "program/secrets.rs"]
 mod secrets;
 #[path = "program/several.rs"]

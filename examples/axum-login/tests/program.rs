@@ -12,6 +12,8 @@ mod killed;
 mod secrets;
 #[path = "program/several.rs"]
 mod several;
+#[path = "program/slow.rs"]
+mod slow;
 #[path = "program/unloq/mod.rs"]
 mod unloq;
 
@@ -53,12 +55,15 @@ const KNOWN: [&str; 18] = [
     "RUST_BACKTRACE",
 ];
 
-fn command(environment: &[(&str, &str)]) -> Command {
-    // Site and emulator in one process hold two sockets an attempt: more than the 1,024 descriptors of a bare shell.
+/// Site and emulator in one process hold two sockets an attempt: more than the 1,024 descriptors of a bare shell.
+const DESCRIPTORS: u32 = 8192;
+
+fn command(environment: &[(&str, &str)], descriptors: u32) -> Command {
     let mut command = Command::new("sh");
     command
-        .args(["-c", "ulimit -n 8192; exec \"$0\""])
-        .arg(PROGRAM.expect("an example"));
+        .args(["-c", "ulimit -n \"$1\"; exec \"$0\""])
+        .arg(PROGRAM.expect("an example"))
+        .arg(descriptors.to_string());
     for name in KNOWN {
         command.env_remove(name);
     }
@@ -79,7 +84,11 @@ struct Site {
 }
 
 async fn start(environment: &[(&str, &str)]) -> Site {
-    let mut child = command(environment).spawn().unwrap();
+    started(command(environment, DESCRIPTORS)).await
+}
+
+async fn started(mut command: Command) -> Site {
+    let mut child = command.spawn().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = output.next_line().await.unwrap().expect("a first line");
     let first: Value = serde_json::from_str(&line).expect("JSON");
@@ -274,7 +283,7 @@ async fn a_wrong_environment_is_named() {
         ("UNLOQ_KEY", "live_1"),
         ("UNLOQ_API", "https://api.unloq.io/v1"),
     ] {
-        let output = command(&[(name, value)]).output().await.unwrap();
+        let output = command(&[(name, value)], DESCRIPTORS).output().await.unwrap();
         assert_eq!(output.status.code(), Some(2), "{name}");
         assert!(output.stdout.is_empty());
         let error = String::from_utf8(output.stderr).unwrap();

@@ -59,6 +59,8 @@ struct Counters {
     steps: AtomicUsize,
     /// Requests that no server answered at first.
     retried: AtomicUsize,
+    /// Requests that were answered with 503 at first: Redis was not quick enough.
+    refused: AtomicUsize,
     /// Finishes whose server died over them, and which therefore had to begin again.
     lost_finishes: AtomicUsize,
 }
@@ -76,13 +78,10 @@ impl Balancer {
         servers[self.turn.fetch_add(1, Ordering::Relaxed) % servers.len()].clone()
     }
 
-    /// Asks the next one, and others as long as there is no answer; says whether the first one failed.
+    /// Asks the next one, and others as long as there is no answer or a 503, as the page does; says
+    /// whether the first answer was none of the two.
     async fn ask(&self, person: &mut Person, method: &str, path: &str) -> (Reply, bool) {
-        for tries in 0..60 {
-            if tries > 0 {
-                self.counters.retried.fetch_add(1, Ordering::Relaxed);
-                sleep(Duration::from_millis(50)).await;
-            }
+        for tries in 0..LOOKS {
             let browser = Browser::new(&self.next()).from_origin(ORIGIN);
             for (name, value) in &person.cookies {
                 browser.plant(name, value);
@@ -91,10 +90,16 @@ impl Balancer {
                 "POST" => browser.post(path),
                 _ => browser.get(path),
             };
-            if let Some(reply) = call.try_send().await {
-                person.cookies = browser.cookies().into_iter().collect();
-                return (reply, tries > 0);
-            }
+            let counter = match call.try_send().await {
+                Some(reply) if reply.status != 503 => {
+                    person.cookies = browser.cookies().into_iter().collect();
+                    return (reply, tries == 0);
+                }
+                Some(_) => &self.counters.refused,
+                None => &self.counters.retried,
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+            sleep(LOOK).await;
         }
         panic!("no server answers {method} {path}");
     }
@@ -110,11 +115,6 @@ async fn sign_in(site: &Balancer, emulator: &Emulator, mut dice: Dice) {
     let mut person = Person::default();
     loop {
         let (started, _) = site.ask(&mut person, "POST", "/login/start").await;
-        if started.status == 503 {
-            // The store or the service was not quick enough: the page says so, and people press again.
-            sleep(LOOK).await;
-            continue;
-        }
         let started = started.expect(201).json();
         let attempt = started["attempt"].as_str().unwrap().to_owned();
         let tmp_id = tmp_id(started["qr"].as_str().unwrap());
@@ -148,9 +148,9 @@ async fn sign_in(site: &Balancer, emulator: &Emulator, mut dice: Dice) {
             sleep(LOOK).await;
         }
         let finish = format!("/login/finish?attempt={attempt}");
-        let (finished, broken) = site.ask(&mut person, "POST", &finish).await;
-        if broken && finished.status == 410 {
-            // Claimed by a server that died before it said so: used once, for nobody.
+        let (finished, at_once) = site.ask(&mut person, "POST", &finish).await;
+        if !at_once && finished.status == 410 {
+            // Claimed by a server that died, or lost Redis, before it said so: used once, for nobody.
             site.counters.lost_finishes.fetch_add(1, Ordering::Relaxed);
             continue;
         }
@@ -289,10 +289,11 @@ async fn a_killed_server_costs_nobody_a_sign_in() {
     println!(
         "seed {seed}: {people} people, server {victim} killed at step {moment} of {}, started again: {again}; \
          {} codes without a server were taken over within {took:?}; {} requests went to another server, {} \
-         finishes had to begin again",
+         waited for Redis, {} finishes had to begin again",
         2 * people,
         orphans.len(),
         counters.retried.load(Ordering::Relaxed),
+        counters.refused.load(Ordering::Relaxed),
         counters.lost_finishes.load(Ordering::Relaxed),
     );
     // A finish that died with its server may have stored a session that no browser holds.

@@ -8,6 +8,7 @@ use keylockr_proto::login::{Login, LoginConfig, LoginEnd, LoginFailure, Progress
 use keylockr_proto::{ClientKeys, ErrorKind, Now, ServerKeys, VerifyOutcome, VerifyRequest};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use url::Url;
 
 use crate::clock::{self, Clock};
@@ -107,7 +108,9 @@ impl Client {
         returned: ReturnedFrames,
         cancel: &CancellationToken,
     ) -> LoginEnd {
-        Box::pin(self.login_inner(config, keys, watch, returned, cancel)).await
+        Box::pin(self.login_inner(config, keys, watch, returned, cancel))
+            .instrument(tracing::info_span!("keylockr.login"))
+            .await
     }
 
     async fn login_inner(
@@ -156,12 +159,17 @@ impl Client {
         returned: ReturnedFrames,
         cancel: &CancellationToken,
     ) -> Result<LoginEnd, Error> {
-        let answer_by = clock::monotonic() + self.service.config.timeouts.long;
-        if self.server_keys(cancel).await?.is_none() {
-            return Ok(LoginEnd::Cancelled);
-        }
-        let login = Login::resume(config, suspended, self.now()).map_err(Error::Resume)?;
-        Ok(Box::pin(self.drive(login, answer_by, watch, returned, cancel)).await)
+        let resumed = async {
+            let answer_by = clock::monotonic() + self.service.config.timeouts.long;
+            if self.server_keys(cancel).await?.is_none() {
+                return Ok(LoginEnd::Cancelled);
+            }
+            let login = Login::resume(config, suspended, self.now()).map_err(Error::Resume)?;
+            Ok(self.drive(login, answer_by, watch, returned, cancel).await)
+        };
+        Box::pin(resumed)
+            .instrument(tracing::info_span!("keylockr.login"))
+            .await
     }
 
     /// Keys and clock, within one call's time. `None`: cancelled meanwhile.

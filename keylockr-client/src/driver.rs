@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::entropy::OsEntropy;
+use crate::metrics::{Fed, Tally};
 use crate::returned::ReturnedFrames;
 use crate::service::Service;
 use crate::wire::{Event, Wire};
@@ -26,6 +27,7 @@ pub(crate) async fn run(
     let mut wire = Wire::new(Arc::clone(&service));
     let mut answer_by = Some(answer_by);
     let mut cancelled = false;
+    let mut tally = Tally::new();
     loop {
         let tick_at = loop {
             match login.poll_output() {
@@ -37,11 +39,14 @@ pub(crate) async fn run(
                     wire.handshake(body, left.unwrap_or(long).min(long));
                 }
                 Output::Connect(sig) => wire.connect(sig),
-                Output::Send(frame) => tokio::select! {
-                    biased;
-                    () = wire.send(frame) => {}
-                    () = cancel.cancelled(), if !cancelled => {}
-                },
+                Output::Send(frame) => {
+                    tally.sent();
+                    tokio::select! {
+                        biased;
+                        () = wire.send(frame) => {}
+                        () = cancel.cancelled(), if !cancelled => {}
+                    }
+                }
                 Output::Close { code } => wire.close(code),
                 Output::Verify(body) => wire.verify(body),
                 Output::RefetchKeys => wire.refetch_keys(),
@@ -56,6 +61,7 @@ pub(crate) async fn run(
                     watch(&login, &progress);
                 }
                 Output::Finished(end) => {
+                    tally.settled(login.counters());
                     report(&login, &end);
                     if cancelled {
                         // Whoever cancels may be about to exit: let the close frame out first.
@@ -66,6 +72,7 @@ pub(crate) async fn run(
                 Output::Wait(at) => break at,
             }
         };
+        tally.settled(login.counters());
         let tick = async {
             match tick_at {
                 Some(at) => sleep_until(service.clock.instant(at)).await,
@@ -79,11 +86,16 @@ pub(crate) async fn run(
                 None
             }
             () = tick => {
-                login.handle_input(service.clock.now(), Input::Tick, &mut OsEntropy);
+                tally.step(Fed::Other, || {
+                    login.handle_input(service.clock.now(), Input::Tick, &mut OsEntropy);
+                });
                 continue;
             }
             frame = returned.next() => {
-                login.handle_input(service.clock.now(), Input::Returned(&frame), &mut OsEntropy);
+                let input = Input::Returned(&frame);
+                tally.step(Fed::Returned, || {
+                    login.handle_input(service.clock.now(), input, &mut OsEntropy);
+                });
                 continue;
             }
             event = wire.next() => Some(event),
@@ -110,7 +122,13 @@ pub(crate) async fn run(
             Some(Event::Clock(false)) => Input::ClockUnavailable,
             Some(Event::Replay(verdict)) => Input::ReplayVerdict(*verdict),
         };
-        login.handle_input(service.clock.now(), input, &mut OsEntropy);
+        let fed = match &input {
+            Input::SocketMessage(_) => Fed::Frame,
+            _ => Fed::Other,
+        };
+        tally.step(fed, || {
+            login.handle_input(service.clock.now(), input, &mut OsEntropy);
+        });
     }
 }
 

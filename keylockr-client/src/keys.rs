@@ -7,6 +7,7 @@ use keylockr_proto::ServerKeys;
 use tokio::time::Instant;
 
 use crate::error::Error;
+use crate::metrics;
 
 /// How long fetched keys are used without asking again.
 pub(crate) const LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -76,6 +77,7 @@ impl KeyStore {
     pub(crate) fn served(&mut self, keys: ServerKeys, now: Instant) -> Result<ServerKeys, Error> {
         if !self.pins.allow(&keys) {
             let fingerprint = keys.fingerprint();
+            metrics::keys_not_pinned();
             tracing::error!(
                 name: "keylockr.keys.not_pinned",
                 %fingerprint,
@@ -91,6 +93,7 @@ impl KeyStore {
                 "the service's keys have changed"
             );
             self.changes += 1;
+            metrics::keys_changed();
         }
         self.current = Some((keys.clone(), now));
         Ok(keys)

@@ -77,12 +77,17 @@
 //! None holds a key, a nonce, a frame, a message of the service, or the
 //! address of the socket, whose `sig` opens the connection for whoever knows it.
 //!
+//! Two spans are around them: `keylockr.login`, without fields, and `keylockr.connection` with the
+//! `app_id` of a link.
+//!
 //! # Features
 //!
 //! `net` (default): the real network. Without it, give the builder a [`Transport`] of your own.
 //!
 //! `fast`: signing and key agreement in assembly, where the processor has what that needs; nothing
 //! else changes (see [`keylockr_proto`](keylockr_proto#features)).
+//!
+//! `metrics`: what [`metrics`](mod@metrics) lists is counted, through the facade of that name.
 
 mod answer;
 mod client;
@@ -93,6 +98,7 @@ mod entropy;
 mod error;
 mod keys;
 mod link;
+pub mod metrics;
 #[cfg(feature = "net")]
 mod net;
 mod replay;

@@ -12,8 +12,10 @@ use keylockr_proto::link::{
 use keylockr_proto::{ClientKeys, ServerKeys};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{sleep, sleep_until};
+use tracing::Instrument as _;
 
 use crate::entropy::OsEntropy;
+use crate::metrics::{Fed, Tally};
 use crate::service::Service;
 use crate::wire::{Event, Wire};
 
@@ -33,7 +35,11 @@ type Answer = oneshot::Sender<Result<Reply, RequestError>>;
 enum Command {
     Request(Request, Answer),
     Stop,
+    Leave,
 }
+
+/// RFC 6455: the connection goes on elsewhere, or later.
+const GOING_AWAY: u16 = 1001;
 
 /// Where a link stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +117,18 @@ impl LinkHandle {
 
     /// Closes the connection and waits until that is done.
     pub async fn stop(&self) {
+        self.end(Command::Stop).await;
+    }
+
+    /// The same for a process that stops, as the service sees from the close code (1001): the
+    /// connection is to go on, in another process or when this one is back.
+    pub async fn leave(&self) {
+        self.end(Command::Leave).await;
+    }
+
+    async fn end(&self, command: Command) {
         // A full queue is a busy link: wait for room. A closed one is what we want.
-        let _ = self.commands.send(Command::Stop).await;
+        let _ = self.commands.send(command).await;
         self.commands.closed().await;
     }
 }
@@ -171,7 +187,8 @@ pub(crate) fn spawn(
         waiting: HashMap::new(),
         next_id: 0,
     };
-    tokio::spawn(Box::pin(driver.run(config, keys)));
+    let span = tracing::info_span!("keylockr.connection", app_id = %config.app_id());
+    tokio::spawn(Box::pin(driver.run(config, keys)).instrument(span));
     handle
 }
 
@@ -219,7 +236,7 @@ impl Driver {
                         early.push((request, answer));
                     }
                     Some(Command::Request(_, answer)) => refuse(answer),
-                    Some(Command::Stop) | None => return None,
+                    Some(Command::Stop | Command::Leave) | None => return None,
                 },
                 result = &mut attempt => match result {
                     Ok(keys) => return Some((keys, early)),
@@ -242,7 +259,8 @@ impl Driver {
     async fn pump(&mut self, mut link: Box<Link>, early: Vec<(Request, Answer)>) {
         let service = Arc::clone(&self.service);
         let mut wire = Wire::new(Arc::clone(&service));
-        let mut stopping = false;
+        let (mut stopping, mut leaving) = (false, false);
+        let mut tally = Tally::new();
         for (request, answer) in early {
             self.ask(&mut link, request, answer);
         }
@@ -250,8 +268,13 @@ impl Driver {
             let tick_at = loop {
                 match link.poll_output() {
                     LinkOutput::Connect(sig) => wire.connect(sig),
-                    LinkOutput::Send(frame) => wire.send(frame).await,
-                    LinkOutput::Close { code } => wire.close(code),
+                    LinkOutput::Send(frame) => {
+                        tally.sent();
+                        wire.send(frame).await;
+                    }
+                    LinkOutput::Close { code } => {
+                        wire.close(if leaving { GOING_AWAY } else { code });
+                    }
                     LinkOutput::RefetchKeys => wire.refetch_keys(),
                     LinkOutput::SyncClock => wire.sync_clock(),
                     LinkOutput::CheckReplay(hash) => wire.check_replay(hash),
@@ -265,6 +288,7 @@ impl Driver {
                     LinkOutput::Wait(at) => break at,
                 }
             };
+            tally.settled(link.counters());
             if link.is_closed() {
                 wire.closed().await;
                 return;
@@ -277,20 +301,28 @@ impl Driver {
             };
             tokio::select! {
                 biased;
-                () = tick => link.handle_input(service.clock.now(), LinkInput::Tick, &mut OsEntropy),
+                () = tick => tally.step(Fed::Other, || {
+                    link.handle_input(service.clock.now(), LinkInput::Tick, &mut OsEntropy);
+                }),
                 command = self.commands.recv(), if !stopping => match command {
-                    Some(Command::Request(request, answer)) => {
+                    Some(Command::Request(request, answer)) => tally.step(Fed::Other, || {
                         self.ask(&mut link, request, answer);
-                    }
-                    Some(Command::Stop) | None => {
+                    }),
+                    command @ (Some(Command::Stop | Command::Leave) | None) => {
                         stopping = true;
+                        leaving = matches!(command, Some(Command::Leave));
                         link.handle_input(service.clock.now(), LinkInput::Stop, &mut OsEntropy);
                     }
                 },
                 event = wire.next() => {
-                    let input = input(&event);
-                    if let Some(input) = input {
-                        link.handle_input(service.clock.now(), input, &mut OsEntropy);
+                    if let Some(input) = input(&event) {
+                        let fed = match &input {
+                            LinkInput::SocketMessage(_) => Fed::Frame,
+                            _ => Fed::Other,
+                        };
+                        tally.step(fed, || {
+                            link.handle_input(service.clock.now(), input, &mut OsEntropy);
+                        });
                     }
                 }
             }

@@ -13,6 +13,7 @@ use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::error::{Endpoint, Error};
 use crate::keys::KeyStore;
+use crate::metrics;
 use crate::transport::{
     HttpRequest, HttpResponse, Method, Socket, SocketError, SocketTarget, TransportErrorKind,
 };
@@ -151,15 +152,13 @@ impl Service {
 
     pub(crate) async fn open(&self, sig: WsSig) -> Result<Box<dyn Socket>, SocketError> {
         let target = SocketTarget::new(self.config.base_url.clone(), sig);
-        match timeout(
+        let result = timeout(
             self.config.timeouts.connect,
             self.config.transport.open(target),
         )
         .await
-        {
-            Ok(result) => result,
-            Err(_) => Err(SocketError::Failed(TransportErrorKind::Timeout.into())),
-        }
+        .unwrap_or_else(|_| Err(SocketError::Failed(TransportErrorKind::Timeout.into())));
+        metrics::opened(result)
     }
 
     pub(crate) fn key_changes(&self) -> u64 {
@@ -177,6 +176,7 @@ impl Service {
         })?;
         let keys = ServerKeys::from_base64(enc, sign).map_err(|error| match error.kind() {
             ErrorKind::Key => {
+                metrics::keys_unusable();
                 tracing::error!(name: "keylockr.keys.unusable", "the service serves an unusable key: refused");
                 Error::UnusableKey
             }
@@ -194,11 +194,15 @@ impl Service {
         })?;
         let result = self.clock.measured(ts, asked, answered);
         match &result {
-            Ok(()) => tracing::debug!(
-                name: "keylockr.clock.measured",
-                drift = self.clock.drift(),
-                "asked the service for the time"
-            ),
+            Ok(()) => {
+                let drift = self.clock.drift();
+                metrics::clock_drift(drift);
+                tracing::debug!(
+                    name: "keylockr.clock.measured",
+                    drift,
+                    "asked the service for the time"
+                );
+            }
             Err(error) => tracing::error!(name: "keylockr.clock.refused", %error, "time refused"),
         }
         result
@@ -236,6 +240,7 @@ impl Service {
     /// Limits hold whatever the transport does.
     async fn http(&self, endpoint: Endpoint, request: HttpRequest) -> Result<HttpResponse, Error> {
         let limit = request.limit;
+        let asked = clock::monotonic();
         let result = match timeout(request.timeout, self.config.transport.http(request)).await {
             Ok(Ok(response)) if response.body.len() > limit => {
                 Err(TransportErrorKind::TooLarge.into())
@@ -243,6 +248,8 @@ impl Service {
             Ok(result) => result,
             Err(_) => Err(TransportErrorKind::Timeout.into()),
         };
+        let took = clock::monotonic().saturating_duration_since(asked);
+        metrics::called(endpoint, &result, took);
         match &result {
             Ok(response) => tracing::debug!(
                 name: "keylockr.http.answered",

@@ -5,7 +5,11 @@
 mod connection;
 mod faults;
 mod logs;
+#[cfg(feature = "metrics")]
+mod metered;
 mod network;
+#[cfg(feature = "metrics")]
+mod recorded;
 mod sign_in;
 mod vault;
 mod world;

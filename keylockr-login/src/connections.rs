@@ -10,7 +10,7 @@ use std::{
 use keylockr_client::{LinkHandle, LinkStatus, Vault, VaultGrant};
 use keylockr_proto::{AppId, ClientKeys, Nickname, Revision};
 
-use crate::{moment::Moment, record::SessionRecord};
+use crate::{metrics::Gauged, moment::Moment, record::SessionRecord};
 
 /// How long a vault that nobody asks for keeps its link open, and a filekey that came with the
 /// sign-in waits to be used (K 8.6).
@@ -58,6 +58,7 @@ pub(crate) struct Connection {
     pub(crate) used: Moment,
     /// Session handles, with when they were last seen.
     sessions: HashMap<String, Moment>,
+    _kept: Gauged,
 }
 
 impl Connection {
@@ -75,6 +76,7 @@ impl Connection {
             name: None,
             used: now,
             sessions: HashMap::from([(record.handle().to_owned(), now)]),
+            _kept: Gauged::connection(),
         }
     }
 

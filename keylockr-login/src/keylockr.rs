@@ -10,6 +10,7 @@ use crate::{
     builder::KeyLockrBuilder,
     connections::Connection,
     limits::HOOK_WAIT,
+    metrics,
     page::{Notice, View},
     refusal::Refusal,
     request::{Head, Request},
@@ -143,6 +144,7 @@ impl KeyLockr {
     /// A refusal as the answer to a request for one of the login routes.
     #[must_use]
     pub fn refuse(&self, refusal: Refusal, head: &Head) -> Answer {
+        metrics::refused(&refusal);
         let language = head.only("accept-language").unwrap_or_default();
         self.refusal_answer(
             refusal,
@@ -163,6 +165,7 @@ impl KeyLockr {
         login: Option<&str>,
         next: &str,
     ) -> Answer {
+        metrics::refused(&refusal);
         self.refusal_answer(refusal, wants_page, login, next, "")
     }
 
@@ -308,7 +311,9 @@ impl KeyLockr {
     }
 
     /// Begins a graceful stop and waits for it, five seconds at most: no new attempts, event streams
-    /// end with a message, running attempts let go and connections close.
+    /// end with a message, and every socket is closed with 1001. Where a store is shared, running
+    /// attempts are handed over: another process goes on with them at once, and the codes on people's
+    /// screens stay good. Where it is not they end, and say so.
     ///
     /// Call it when the server stops accepting, before it waits for open requests; an open page does
     /// not hold it up then. Sessions stay as they are.
@@ -316,8 +321,10 @@ impl KeyLockr {
         let shared = Arc::clone(&self.0);
         shared.stop.cancel();
         async move {
-            for connection in shared.connections.clear() {
-                shared.retire(connection, false);
+            for mut connection in shared.connections.clear() {
+                if let Some(link) = connection.close() {
+                    shared.tasks.spawn(async move { link.leave().await });
+                }
             }
             shared.tasks.close();
             if tokio::time::timeout(STOP_WAIT, shared.tasks.wait())

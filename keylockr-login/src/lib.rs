@@ -50,6 +50,14 @@
 //! and is erased at sign-out, at revocation and when idle. It is in this process's memory and in no
 //! store, session, answer or log line.
 //!
+//! # Watching it
+//!
+//! With the feature `metrics` what [`metrics`](mod@metrics) lists is counted, through the facade of that
+//! name. Log lines are events of `tracing` with stable names, in the spans `keylockr.request` (`route`),
+//! `keylockr.attempt` (`attempt`, `taken_over`), `keylockr.takeover` (`attempt`), and those of
+//! [`keylockr_client`](keylockr_client#logging). `docs/operations.md` is the page for whoever is called
+//! at night.
+//!
 //! # Writing an adapter
 //!
 //! Implement [`HttpSession`], turn requests into [`Head`] and [`Request`], find the [`Route`], and hand
@@ -91,6 +99,8 @@ mod keylockr;
 mod limiter;
 mod limits;
 mod links;
+mod listing;
+pub mod metrics;
 mod moment;
 mod origin;
 mod page;
@@ -162,8 +172,9 @@ pub use self::{
     session::{HttpSession, SESSION_KEY, SessionUnavailable},
     start_error::{ConfigError, StartError},
     store::{
-        AttemptStore, Inserted, MemoryAttempts, MemoryRevocations, Orphan, RateStore, Replaced,
-        RevocationStore, Revoked, Sought, StoreFuture, StoreUnavailable,
+        AttemptStore, Inserted, ListedSession, MemoryAttempts, MemoryRevocations, MemorySessions,
+        Orphan, RateStore, Replaced, RevocationStore, Revoked, SessionIndex, Sought, StoreFuture,
+        StoreUnavailable,
     },
     user::User,
     vault::{Bindings, RequestVault, VaultRefused},

@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    metrics::{self, Access, Store},
     moment::Moment,
     policy::Revocations,
     record::SessionRecord,
@@ -72,7 +73,9 @@ impl RevokedList {
         record: &SessionRecord,
     ) -> Result<Revocations, StoreUnavailable> {
         let sought = Sought::of(record);
-        let mut found = self.gate.pass(self.store.look_up(sought)).await?;
+        let found = self.gate.pass(self.store.look_up(sought)).await;
+        let mut found =
+            found.inspect_err(|_| metrics::store_failed(Store::Revocations, Access::Read))?;
         for (whom, at) in self.unsaved().iter() {
             let place = match whom {
                 Revoked::Session(name) if name == sought.session => &mut found.session,
@@ -87,13 +90,15 @@ impl RevokedList {
     }
 
     pub(crate) async fn ping(&self) -> Result<(), StoreUnavailable> {
-        self.gate.pass(self.store.ping()).await
+        let answer = self.gate.pass(self.store.ping()).await;
+        answer.inspect_err(|_| metrics::store_failed(Store::Revocations, Access::Read))
     }
 
     async fn save(&self, whom: Revoked, at: Moment) -> Result<(), StoreUnavailable> {
         self.gate
             .pass(self.store.revoke(whom, at, at.after(self.keep)))
             .await
+            .inspect_err(|_| metrics::store_failed(Store::Revocations, Access::Write))
     }
 
     /// The store answers: it gets one more of what it missed.

@@ -16,6 +16,7 @@ use crate::{
     attempt::{AttemptRecord, Code, End, Failure, Phase},
     binding::AttemptId,
     connections::Handover,
+    metrics::{self, Gauged},
     moment::Moment,
     principal::Principal,
     returning::Returning,
@@ -77,6 +78,7 @@ struct Shown {
 impl Shared {
     /// Drives one attempt to its end, and says in its record how far it is.
     pub(crate) async fn run(self: Arc<Self>, id: AttemptId, work: Work) {
+        let _live = Gauged::attempt();
         let cancel = self.stop.child_token();
         let (shown, latest) = watch::channel(None);
         let suspends = self.attempts.is_shared();
@@ -301,13 +303,14 @@ impl Shared {
                 let approved = self.is_mine(record)
                     && sealed.is_ok_and(|sealed| record.approve(sealed, self.now()));
                 if approved {
-                    Change::Store(true)
+                    Change::Store(Some(record.created_at))
                 } else {
-                    Change::Keep(false)
+                    Change::Keep(None)
                 }
             })
             .await;
-        if approved == Some(true) {
+        if let Some(begun) = approved.flatten() {
+            metrics::approved(now.since(begun));
             tracing::info!(name: "keylockr.attempt.approved", attempt = %id, "approved");
             self.until_finished(id).await;
         } else {
@@ -344,25 +347,32 @@ impl Shared {
             }
         }
         // Where its time ran out, the record is made to say so.
-        let _ = self
+        let expired = self
             .attempts
             .change(id, |record| match record.expire(self.now()) {
-                true => Change::Store(()),
-                false => Change::Keep(()),
+                true => Change::Store(true),
+                false => Change::Keep(false),
             })
             .await;
+        if let Ok(Some(true)) = expired {
+            metrics::ended(End::Expired);
+        }
     }
 
     async fn write_end(&self, id: &AttemptId, end: End) {
-        self.persist(id, |record| {
-            let ended = self.is_mine(record) && record.end(end, self.now());
-            if ended {
-                Change::Store(())
-            } else {
-                Change::Keep(())
-            }
-        })
-        .await;
+        let ended = self
+            .persist(id, |record| {
+                if !self.is_mine(record) || !record.is_live() {
+                    return Change::Keep(None);
+                }
+                // By its time, where that is over.
+                record.end(end, self.now());
+                Change::Store(metrics::end_of(record))
+            })
+            .await;
+        if let Some(end) = ended.flatten() {
+            metrics::ended(end);
+        }
     }
 
     /// Changes a record even if the store is away for a while; an attempt's life is long enough to

@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use keylockr_client::proto::login::LoginConfig;
 use keylockr_proto::{DisplayName, Family, SignPublic};
+use tracing::Instrument as _;
 
 use crate::{
     agent,
@@ -12,6 +13,7 @@ use crate::{
     cookies,
     held_key::HeldKey,
     limiter::{Household, seconds},
+    metrics::{self, Access, Keys, Limit, Store},
     moment::Moment,
     proxies::client_address,
     refusal::Refusal,
@@ -53,9 +55,11 @@ impl Shared {
             .await?;
         let config = self.login_config(head, begun.record.started_from);
         self.stand_by();
+        metrics::started(Keys::Server);
         let (shared, id) = (Arc::clone(self), begun.record.id.clone());
-        self.tasks
-            .spawn(Box::pin(shared.run(id, Work::new(config, keys))));
+        let span = tracing::info_span!(parent: None, "keylockr.attempt", attempt = %id, taken_over = false);
+        let run = Box::pin(shared.run(id, Work::new(config, keys)));
+        self.tasks.spawn(run.instrument(span));
         Ok(begun)
     }
 
@@ -72,6 +76,7 @@ impl Shared {
         let begun = self
             .insert(head, next, |record| held.put_into(record, &self.seal))
             .await?;
+        metrics::started(Keys::Browser);
         Ok((begun, held))
     }
 
@@ -98,6 +103,7 @@ impl Shared {
             .await
             .map_err(|_| Refusal::StoreUnavailable)?;
         if inserted == Inserted::Full {
+            metrics::limited(Limit::All);
             tracing::warn!(name: "keylockr.attempts.full", "as many attempts as there may be");
             return Err(Refusal::Full { retry_after: 10 });
         }
@@ -129,13 +135,18 @@ impl Shared {
                 let minute = Duration::from_secs(60);
                 let admitted = rates.admit(&key, self.limits.starts_a_minute, minute);
                 let admitted = self.rates_gate.pass(admitted).await;
+                let admitted =
+                    admitted.inspect_err(|_| metrics::store_failed(Store::Rates, Access::Write));
                 admitted
                     .map_err(|StoreUnavailable| Refusal::StoreUnavailable)?
                     .map_err(Duration::from_millis)
                     .map_err(seconds)
             }
         };
-        admitted.map_err(|retry_after| Refusal::TooMany { retry_after })
+        admitted.map_err(|retry_after| {
+            metrics::limited(Limit::Address);
+            Refusal::TooMany { retry_after }
+        })
     }
 
     /// The browser's hash: from its cookie, where we gave it that cookie and it is not spent; else
@@ -175,6 +186,7 @@ impl Shared {
             .collect();
         let many = live.len().saturating_sub(self.limits.attempts_of_browser);
         for attempt in live.into_iter().take(many) {
+            metrics::limited(Limit::Browser);
             self.end(&attempt.id, End::Replaced).await?;
         }
         Ok(())
@@ -190,6 +202,7 @@ impl Shared {
             })
             .await?;
         if changed == Some(true) {
+            metrics::ended(end);
             tracing::info!(name: "keylockr.attempt.ended", attempt = %id, ?end, "ended");
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::{
 
 use keylockr_client::CancellationToken;
 
-use crate::binding::AttemptId;
+use crate::{binding::AttemptId, metrics::Gauged};
 
 type Table = Mutex<HashMap<AttemptId, Arc<CancellationToken>>>;
 
@@ -20,6 +20,7 @@ pub(crate) struct Turn {
     streams: Streams,
     attempt: AttemptId,
     over: Arc<CancellationToken>,
+    _open: Gauged,
 }
 
 impl Streams {
@@ -34,6 +35,7 @@ impl Streams {
             streams: self.clone(),
             attempt,
             over,
+            _open: Gauged::stream(),
         }
     }
 

@@ -10,9 +10,11 @@ use tokio::{
     runtime::Handle,
     time::{MissedTickBehavior, interval},
 };
+use tracing::Instrument as _;
 
 use crate::{
     attempt::{AttemptRecord, End, Failure, Phase},
+    metrics::{self, TakenOver},
     running::Work,
     sealed::Purpose,
     shared::Shared,
@@ -55,9 +57,14 @@ impl Shared {
                 .iter()
                 .filter(|orphan| orphan.runner != self.process)
             {
-                if let Some(record) = self.claim(orphan).await? {
-                    self.go_on(record).await;
-                }
+                let span = tracing::info_span!("keylockr.takeover", attempt = %orphan.attempt);
+                let taken = async {
+                    if let Some(record) = self.claim(orphan).await? {
+                        self.go_on(record).await;
+                    }
+                    Ok(())
+                };
+                taken.instrument(span).await?;
             }
             if all {
                 return Ok(());
@@ -69,14 +76,21 @@ impl Shared {
     async fn claim(&self, orphan: &Orphan) -> Result<Option<AttemptRecord>, StoreUnavailable> {
         let claimed = self.attempts.change(&orphan.attempt, |record| {
             if record.expire(self.now()) {
-                return Change::Store(None);
+                return Change::Store(Claimed::Expired);
             }
             match record.take_over(&orphan.runner, &self.process) {
-                true => Change::Store(Some(record.clone())),
-                false => Change::Keep(None),
+                true => Change::Store(Claimed::Ours(Box::new(record.clone()))),
+                false => Change::Keep(Claimed::Not),
             }
         });
-        Ok(claimed.await?.flatten())
+        Ok(match claimed.await? {
+            Some(Claimed::Ours(record)) => Some(*record),
+            Some(Claimed::Expired) => {
+                metrics::ended(End::Expired);
+                None
+            }
+            Some(Claimed::Not) | None => None,
+        })
     }
 
     /// Runs an attempt from where its former process left it.
@@ -91,13 +105,14 @@ impl Shared {
             .as_ref()
             .and_then(|sealed| self.seal.open(Purpose::Running, record.owner(), sealed));
         let keys = self.keys.keys(&self.client);
-        let work = match (suspended, keys) {
-            (Some(state), _) => Work::resumed(config, state),
+        let (outcome, work) = match (suspended, keys) {
+            (Some(state), _) => (TakenOver::Resumed, Work::resumed(config, state)),
             // Nobody has a code of it yet.
             (None, Ok(keys)) if record.phase == Phase::Waiting && record.code.is_none() => {
-                Work::new(config, keys)
+                (TakenOver::Restarted, Work::new(config, keys))
             }
             (None, _) => {
+                metrics::taken_over(TakenOver::Lost);
                 tracing::warn!(
                     name: "keylockr.attempt.lost",
                     attempt = %record.id(),
@@ -113,9 +128,21 @@ impl Shared {
             attempt = %record.id(),
             "taken over from a process that is gone"
         );
+        metrics::taken_over(outcome);
         let shared = Arc::clone(self);
-        self.tasks.spawn(Box::pin(shared.run(record.id, work)));
+        let span = tracing::info_span!(parent: None, "keylockr.attempt", attempt = %record.id, taken_over = true);
+        let run = Box::pin(shared.run(record.id, work));
+        self.tasks.spawn(run.instrument(span));
     }
+}
+
+/// What became of trying to claim an attempt.
+enum Claimed {
+    Ours(Box<AttemptRecord>),
+    /// Its time was over; that is stored now.
+    Expired,
+    /// Somebody else's, or over.
+    Not,
 }
 
 async fn watch(shared: Weak<Shared>, stop: CancellationToken) {

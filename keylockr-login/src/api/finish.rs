@@ -13,6 +13,7 @@ use crate::{
     binding::random,
     connections::Handover,
     limits::HOOK_WAIT,
+    metrics::{self, Access, Store},
     moment::Moment,
     principal::Principal,
     proxies::client_address,
@@ -124,6 +125,8 @@ impl Call<'_> {
                 return Err(refusal);
             }
         };
+        let browser = agent::agent(self.head).and_then(|agent| agent::family(&agent));
+        self.shared.list(&user, browser).await;
         if let Some(handover) = handover {
             self.shared
                 .keep_connection(handover, &user, self.shared.now());
@@ -179,11 +182,16 @@ impl Call<'_> {
         )
         .ok_or((Failure::Site, Refusal::CannotTell))?;
         self.not_revoked_since(&user, at).await?;
+        let approved_here = (method == SignInMethod::Code).then_some(at);
         shared
             .session_gate
             .pass(session.sign_in(&user, &shared.carry_over))
             .await
-            .map_err(|_| (Failure::Site, Refusal::StoreUnavailable))?;
+            .map_err(|_| {
+                metrics::store_failed(Store::Sessions, Access::Write);
+                (Failure::Site, Refusal::StoreUnavailable)
+            })?;
+        metrics::signed_in(approved_here.map(|at| shared.now().since(at)));
         tracing::info!(
             name: "keylockr.session.begun",
             safe_id = user.safe_id(),
@@ -246,6 +254,7 @@ impl Call<'_> {
 
     /// The claim led to nothing: the attempt says why.
     async fn take_back(&self, record: &AttemptRecord, failure: Failure) {
+        metrics::ended(End::Failed(failure));
         let changed = self
             .shared
             .attempts

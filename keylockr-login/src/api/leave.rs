@@ -2,7 +2,12 @@
 
 use super::Call;
 use crate::{
-    answer::Answer, attempt::End, refusal::Refusal, request::Request, session::HttpSession,
+    answer::Answer,
+    attempt::End,
+    metrics::{self, Access, Store},
+    refusal::Refusal,
+    request::Request,
+    session::HttpSession,
 };
 
 impl Call<'_> {
@@ -33,7 +38,10 @@ impl Call<'_> {
                 .session_gate
                 .pass(session.sign_out())
                 .await
-                .map_err(|_| Refusal::StoreUnavailable)?;
+                .map_err(|_| {
+                    metrics::store_failed(Store::Sessions, Access::Write);
+                    Refusal::StoreUnavailable
+                })?;
             tracing::info!(
                 name: "keylockr.session.ended",
                 safe_id = record.safe_id(),

@@ -11,6 +11,7 @@ use crate::{
     attempt::{AttemptRecord, Phase},
     events::EventStream,
     limits::HEARTBEAT,
+    metrics::{self, Limit},
     refusal::Refusal,
     shared::Shared,
     status::Status,
@@ -29,7 +30,10 @@ impl Call<'_> {
         self.shared
             .polls
             .admit(record.id.clone(), now)
-            .map_err(|retry_after| Refusal::TooMany { retry_after })?;
+            .map_err(|retry_after| {
+                metrics::limited(Limit::Polls);
+                Refusal::TooMany { retry_after }
+            })?;
         let status = Status::of(&record, now);
         if status.is_final() {
             self.shared.polls.forget(&record.id);

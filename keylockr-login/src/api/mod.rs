@@ -11,6 +11,8 @@ mod verify;
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use crate::{
     answer::Answer,
     attempt::AttemptRecord,
@@ -19,6 +21,7 @@ use crate::{
     body::{Members, Posted},
     cookies,
     keylockr::KeyLockr,
+    metrics,
     refusal::Refusal,
     request::{Head, Request},
     return_to::ReturnTo,
@@ -47,21 +50,13 @@ pub(crate) async fn answer<S: HttpSession>(
         head: &request.head,
         mount: mount(keylockr, &request.head),
     };
-    let answer = match route {
-        Route::Page => call.page(session).await,
-        Route::Script => Ok(call.asset(call.shared.page.script())),
-        Route::Style => Ok(call.asset(call.shared.page.style())),
-        Route::Qr => call.qr().await,
-        Route::Events => call.events().await,
-        Route::Status => call.status().await,
-        Route::Start => call.start(request).await,
-        Route::Finish => call.finish(request, session).await,
-        Route::Cancel => call.cancel(request).await,
-        Route::Logout => call.logout(request, session).await,
-        Route::Challenge => call.challenge(request).await,
-        Route::Verify => call.verify(request, session).await,
-    };
-    answer.unwrap_or_else(|refusal| call.refuse(refusal))
+    let span = tracing::info_span!("keylockr.request", route = route.path());
+    let answer = call.route(route, request, session).instrument(span).await;
+    let answer = answer.unwrap_or_else(|refusal| call.refuse(refusal));
+    if let Some(refusal) = &answer.refusal {
+        metrics::refused(refusal);
+    }
+    answer
 }
 
 /// One request, with what its answer needs.
@@ -73,6 +68,28 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
+    async fn route<S: HttpSession>(
+        &self,
+        route: Route,
+        request: &Request,
+        session: &S,
+    ) -> Result<Answer, Refusal> {
+        match route {
+            Route::Page => self.page(session).await,
+            Route::Script => Ok(self.asset(self.shared.page.script())),
+            Route::Style => Ok(self.asset(self.shared.page.style())),
+            Route::Qr => self.qr().await,
+            Route::Events => self.events().await,
+            Route::Status => self.status().await,
+            Route::Start => self.start(request).await,
+            Route::Finish => self.finish(request, session).await,
+            Route::Cancel => self.cancel(request).await,
+            Route::Logout => self.logout(request, session).await,
+            Route::Challenge => self.challenge(request).await,
+            Route::Verify => self.verify(request, session).await,
+        }
+    }
+
     /// A POST that is ours, with its body.
     fn posted(&self, request: &Request) -> Result<Posted, Refusal> {
         self.same_origin()?;

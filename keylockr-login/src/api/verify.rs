@@ -14,6 +14,7 @@ use crate::{
     body::{self, Members},
     held_key::HeldKey,
     limits::TURN_WAIT,
+    metrics,
     principal::Principal,
     record::{SessionRecord, SignInMethod},
     refusal::Refusal,
@@ -192,14 +193,17 @@ impl Call<'_> {
             .attempts
             .change(&record.id, |record| {
                 match record.count_wrong_proof(shared.now()) {
-                    true => Change::Store(true),
-                    false => Change::Keep(false),
+                    true => Change::Store((true, metrics::end_of(record))),
+                    false => Change::Keep((false, None)),
                 }
             })
             .await?;
+        if let Some((_, Some(end))) = counted {
+            metrics::ended(end);
+        }
         Err(match counted {
-            Some(true) => Refusal::WrongProof,
-            Some(false) | None => Refusal::AttemptEnded,
+            Some((true, _)) => Refusal::WrongProof,
+            Some((false, _)) | None => Refusal::AttemptEnded,
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     attempt::AttemptRecord,
     binding::{AttemptId, BrowserHash},
     limits::STORE_WAIT,
+    metrics::{self, Access, Store},
     moment::Moment,
 };
 
@@ -46,7 +47,10 @@ impl Attempts {
         most: usize,
         now: Moment,
     ) -> Result<Inserted, StoreUnavailable> {
-        self.gate.pass(self.store.insert(record, most, now)).await
+        told(
+            Access::Write,
+            self.gate.pass(self.store.insert(record, most, now)).await,
+        )
     }
 
     /// The attempt, ended if its time is over.
@@ -55,7 +59,7 @@ impl Attempts {
         id: &AttemptId,
         now: Moment,
     ) -> Result<Option<AttemptRecord>, StoreUnavailable> {
-        let record = self.gate.pass(self.store.load(id)).await?;
+        let record = told(Access::Read, self.gate.pass(self.store.load(id)).await)?;
         Ok(record.and_then(|record| at(record, now)))
     }
 
@@ -65,7 +69,10 @@ impl Attempts {
         browser: &BrowserHash,
         now: Moment,
     ) -> Result<Vec<AttemptRecord>, StoreUnavailable> {
-        let records = self.gate.pass(self.store.of_browser(browser)).await?;
+        let records = told(
+            Access::Read,
+            self.gate.pass(self.store.of_browser(browser)).await,
+        )?;
         Ok(records
             .into_iter()
             .filter_map(|record| at(record, now))
@@ -81,12 +88,11 @@ impl Attempts {
     ) -> Result<Option<AttemptRecord>, StoreUnavailable> {
         if self.gate.is_closed() {
             // A long wait is no way to find out whether the store is back.
-            self.gate.pass(self.store.load(id)).await?;
+            told(Access::Wait, self.gate.pass(self.store.load(id)).await)?;
         }
         let patience = at_most.saturating_add(STORE_WAIT);
-        self.gate
-            .wait(self.store.changed(id, seen, at_most), patience)
-            .await
+        let changed = self.store.changed(id, seen, at_most);
+        told(Access::Wait, self.gate.wait(changed, patience).await)
     }
 
     /// Lets `step` decide about the attempt until nobody interferes. `None`: there is none.
@@ -96,15 +102,19 @@ impl Attempts {
         mut step: impl FnMut(&mut AttemptRecord) -> Change<T>,
     ) -> Result<Option<T>, StoreUnavailable> {
         for _ in 0..TRIES {
-            let Some(mut record) = self.gate.pass(self.store.load(id)).await? else {
+            let loaded = told(Access::Read, self.gate.pass(self.store.load(id)).await)?;
+            let Some(mut record) = loaded else {
                 return Ok(None);
             };
             match step(&mut record) {
                 Change::Keep(value) => return Ok(Some(value)),
-                Change::Store(value) => match self.gate.pass(self.store.replace(record)).await? {
-                    Replaced::Yes => return Ok(Some(value)),
-                    Replaced::Conflict => {}
-                },
+                Change::Store(value) => {
+                    let replaced = self.gate.pass(self.store.replace(record)).await;
+                    match told(Access::Write, replaced)? {
+                        Replaced::Yes => return Ok(Some(value)),
+                        Replaced::Conflict => {}
+                    }
+                }
             }
         }
         Err(StoreUnavailable)
@@ -115,16 +125,27 @@ impl Attempts {
         process: &str,
         life: Duration,
     ) -> Result<Option<Moment>, StoreUnavailable> {
-        self.gate.pass(self.store.beat(process, life)).await
+        told(
+            Access::Lease,
+            self.gate.pass(self.store.beat(process, life)).await,
+        )
     }
 
     pub(crate) async fn orphans(&self, most: usize) -> Result<Vec<Orphan>, StoreUnavailable> {
-        self.gate.pass(self.store.orphans(most)).await
+        told(
+            Access::Lease,
+            self.gate.pass(self.store.orphans(most)).await,
+        )
     }
 
     pub(crate) async fn ping(&self) -> Result<(), StoreUnavailable> {
-        self.gate.pass(self.store.ping()).await
+        told(Access::Read, self.gate.pass(self.store.ping()).await)
     }
+}
+
+/// Counts what failed.
+fn told<T>(access: Access, result: Result<T, StoreUnavailable>) -> Result<T, StoreUnavailable> {
+    result.inspect_err(|_| metrics::store_failed(Store::Attempts, access))
 }
 
 /// The record as it reads at `now`; nothing when it is to be forgotten.

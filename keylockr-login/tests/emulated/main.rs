@@ -12,11 +12,18 @@ mod chaos;
 mod clock;
 mod events;
 mod faults;
+mod listing;
+#[cfg(feature = "metrics")]
+mod metered;
 mod network;
 mod possession;
+#[cfg(feature = "metrics")]
+#[path = "../../../keylockr-client/tests/emulated/recorded.rs"]
+mod recorded;
 mod revocation;
 mod sessions;
 mod sign_in;
 mod stage;
+mod stopping;
 mod takeover;
 mod vault;

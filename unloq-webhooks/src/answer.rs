@@ -13,6 +13,7 @@ pub struct Answer {
     hook: Hook,
     status: u16,
     allow: Option<&'static str>,
+    retry_after: Option<&'static str>,
     more: &'static [(&'static str, &'static str)],
 }
 
@@ -45,6 +46,14 @@ impl Answer {
         Self::new(hook, 503)
     }
 
+    /// The same for a moment only: there is room again in a second.
+    #[cfg(any(feature = "axum", feature = "tower", feature = "actix"))]
+    pub(crate) const fn busy(hook: Hook) -> Self {
+        let mut answer = Self::unavailable(hook);
+        answer.retry_after = Some("1");
+        answer
+    }
+
     /// 200 and what a device may send.
     #[cfg(any(feature = "axum", feature = "tower", feature = "actix"))]
     pub(crate) const fn preflight(
@@ -61,6 +70,7 @@ impl Answer {
             hook,
             status,
             allow: None,
+            retry_after: None,
             more: match hook {
                 // Its requests come from the user's device: without this a page there sees no answer.
                 Hook::Link => Link::RESPONSE_HEADERS,
@@ -83,6 +93,7 @@ impl Answer {
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
         iter::once(("content-type", "application/json"))
             .chain(self.allow.map(|methods| ("allow", methods)))
+            .chain(self.retry_after.map(|seconds| ("retry-after", seconds)))
             .chain(self.more.iter().copied())
     }
 

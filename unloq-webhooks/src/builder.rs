@@ -9,6 +9,7 @@ use crate::{
     hook::Hook,
     hooks::Hooks,
     link,
+    pace::Pace,
     path::{HookPath, PathText, Source, is_plain, reduce, split_query},
     replay::{MemoryReplay, ReplayStore},
     schema::Schema,
@@ -32,6 +33,7 @@ pub struct HooksBuilder {
     replay: Option<Arc<dyn ReplayStore>>,
     budget: Duration,
     read_time: Duration,
+    deliveries_a_second: u32,
 }
 
 impl HooksBuilder {
@@ -42,6 +44,9 @@ impl HooksBuilder {
     pub const BUDGET: Duration = Duration::from_secs(2);
     /// The default of [`read_time`](Self::read_time).
     pub const READ_TIME: Duration = Duration::from_secs(3);
+    /// The default of [`deliveries_a_second`](Self::deliveries_a_second): far more than UNLOQ sends to
+    /// anybody, and no more than 48 MiB of bodies that take their three seconds.
+    pub const DELIVERIES_A_SECOND: u32 = 1_000;
     /// The longest of either.
     pub const MAX_TIME: Duration = Duration::from_secs(30);
 
@@ -59,6 +64,7 @@ impl HooksBuilder {
             replay: None,
             budget: Self::BUDGET,
             read_time: Self::READ_TIME,
+            deliveries_a_second: Self::DELIVERIES_A_SECOND,
         }
     }
 
@@ -171,6 +177,20 @@ impl HooksBuilder {
         self
     }
 
+    /// How many requests a second are taken on by this process, over all hooks, with as many at once
+    /// after a silent second: 1,000 by default, and 0 lifts the limit. Above, a request whose head is
+    /// in order is answered with 503 and `Retry-After: 1`, and its body is not read; UNLOQ shows a
+    /// failure then, and asks again only where it is set to.
+    ///
+    /// Whoever reaches the route can use it up, for nobody's signature is known before the body is
+    /// read. Where your proxy knows UNLOQ's addresses, let it keep the others out.
+    ///
+    /// The integrations keep to it; whoever calls [`Hooks::verify`] counts for themselves.
+    pub fn deliveries_a_second(mut self, deliveries: u32) -> Self {
+        self.deliveries_a_second = deliveries;
+        self
+    }
+
     /// Checks everything.
     ///
     /// # Errors
@@ -238,6 +258,7 @@ impl HooksBuilder {
                     .unwrap_or_else(|| Arc::new(MemoryReplay::default())),
                 budget: self.budget,
                 read_time: self.read_time,
+                pace: Pace::a_second(self.deliveries_a_second),
             }),
         })
     }

@@ -5,6 +5,7 @@ use std::{future::Future, time::Duration};
 use bytes::Buf;
 use futures_core::Stream;
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use crate::{
     answer::Answer,
@@ -12,6 +13,7 @@ use crate::{
     event::Event,
     head::Head,
     hooks::Hooks,
+    metrics::{self, Delivery, Outcome},
     read::{Cut, read},
     rejection::{Reason, SignedRejection},
     replay::Turn,
@@ -30,8 +32,24 @@ where
     S: Stream<Item = Result<D, X>>,
     D: Buf,
 {
+    let span = tracing::info_span!("unloq.hook", hook = %E::HOOK);
+    receive_in_span(hooks, head, body).instrument(span).await
+}
+
+async fn receive_in_span<E, S, D, X>(
+    hooks: &Hooks,
+    head: &Head<'_>,
+    body: S,
+) -> Result<Verified<E>, SignedRejection>
+where
+    E: Event,
+    S: Stream<Item = Result<D, X>>,
+    D: Buf,
+{
     let hook = E::HOOK;
-    match check::<E, S, D, X>(hooks, head, body).await {
+    let result = check::<E, S, D, X>(hooks, head, body).await;
+    metrics::verdict(hook, &result);
+    match result {
         Ok(verified) => {
             let (secret, path) = (verified.secret_index(), verified.path_index());
             tracing::info!(%hook, secret, path, "web hook verified");
@@ -59,6 +77,9 @@ where
         return Err(Reason::Preflight(headers));
     }
     let admitted = hooks.admit::<E>(head)?;
+    if !hooks.settings.pace.admits(clock::steady()) {
+        return Err(Reason::Limited);
+    }
     let body = match timeout(hooks.read_time(), read(body, admitted.body_limit())).await {
         Ok(Ok(body)) => body,
         Ok(Err(Cut::TooLarge)) => return Err(admitted.too_large().into()),
@@ -87,18 +108,24 @@ where
 {
     let hook = E::HOOK;
     let budget = budget.unwrap_or(hooks.budget());
-    timeout(budget, turn(hooks, verified, run))
-        .await
-        .unwrap_or_else(|_| {
+    let span = tracing::info_span!("unloq.hook", %hook);
+    let mut delivery = Delivery::new(hook);
+    let handled = timeout(budget, turn(hooks, verified, run, &mut delivery));
+    let handled = async { handled.await }.instrument(span.clone()).await;
+    handled.unwrap_or_else(|_| {
+        span.in_scope(|| {
             tracing::error!(%hook, ?budget, "the handler of a web hook took too long, and was stopped");
-            Ok(Answer::unavailable(hook))
-        })
+        });
+        delivery.came_to(Outcome::TimedOut);
+        Ok(Answer::unavailable(hook))
+    })
 }
 
 async fn turn<E, F, X>(
     hooks: &Hooks,
     verified: Verified<E>,
     run: impl FnOnce(Verified<E>) -> F,
+    delivery: &mut Delivery,
 ) -> Result<Answer, X>
 where
     E: Event,
@@ -108,29 +135,42 @@ where
     let (verified, claim) = match hooks.begin(verified, clock::now()).await {
         Ok(Turn::Run(verified, claim)) => (verified, claim),
         Ok(Turn::Duplicate(_)) => {
+            delivery.came_to(Outcome::Duplicate);
             tracing::info!(%hook, "a web hook came again, and was not handled again");
             return Ok(Answer::accepted(hook));
         }
         Ok(Turn::Running(_)) => {
+            delivery.came_to(Outcome::Running);
             tracing::warn!(%hook, "a web hook came again while it was being handled");
             return Ok(Answer::unavailable(hook));
         }
         Err(error) => {
+            delivery.came_to(Outcome::StoreUnavailable);
             tracing::error!(%hook, %error, "a web hook was not handled");
             return Ok(Answer::unavailable(hook));
         }
     };
+    if verified.possible_replay() {
+        metrics::possible_replay(hook);
+    }
+    let began = clock::steady();
     let status = run(verified).await?;
+    metrics::handled_in(hook, clock::steady().saturating_sub(began));
     let answer = Answer::of_handler(hook, status);
     if !answer.is_accepted() {
+        delivery.came_to(Outcome::Failed);
         tracing::error!(%hook, status, "the handler of a web hook failed");
         // What cannot be told to the store now, its lease will.
         let _ = claim.failed().await;
         return Ok(answer);
     }
     Ok(match claim.commit(clock::now()).await {
-        Ok(()) => answer,
+        Ok(()) => {
+            delivery.came_to(Outcome::Handled);
+            answer
+        }
         Err(error) => {
+            delivery.came_to(Outcome::StoreUnavailable);
             tracing::error!(%hook, %error, "a web hook was handled and cannot be remembered");
             Answer::unavailable(hook)
         }

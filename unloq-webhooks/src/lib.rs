@@ -90,6 +90,11 @@
 //! [`explain`] says which step differs: a path that a proxy rewrote, a query that was lost, a body
 //! that was written anew, white space in the secret. [`string_to_sign`] shows the text itself.
 //!
+//! # Watching it
+//!
+//! With the feature `metrics` the integrations count what [`metrics`](mod@metrics) lists, through the
+//! facade of that name. What they log is in a span `unloq.hook`, whose field `hook` is the hook's name.
+//!
 //! # What this crate promises
 //!
 //! - No input panics, recurses deeper than 16 levels, or allocates more than a few times its size; the
@@ -114,8 +119,10 @@ mod id;
 mod link;
 mod mac;
 mod media;
+pub mod metrics;
 mod number;
 mod order;
+mod pace;
 mod params;
 mod path;
 mod replay;

@@ -19,6 +19,10 @@ pub enum Reason {
     /// A check of section 1.6 failed: 400, 401, 405, 413, 415 or 421.
     #[error(transparent)]
     Refused(#[from] VerifyError),
+    /// More deliveries than [are taken on](crate::HooksBuilder::deliveries_a_second): 503, and the body
+    /// was not read.
+    #[error("more web hooks at once than are taken on")]
+    Limited,
     /// The body did not arrive in time: 408.
     #[error("the body did not arrive in time")]
     BodyTooSlow,
@@ -48,6 +52,7 @@ impl SignedRejection {
         let hook = self.hook;
         match self.reason {
             Reason::Refused(error) => Answer::refused(hook, &error),
+            Reason::Limited => Answer::busy(hook),
             Reason::BodyTooSlow => Answer::of_handler(hook, 408),
             Reason::BodyBroken => Answer::of_handler(hook, 400),
             Reason::Preflight(headers) => Answer::preflight(hook, headers),

@@ -8,6 +8,7 @@ use crate::{
     head::{Field, Head},
     hook::Hook,
     media::Format,
+    pace::Pace,
     params::Params,
     path::PathText,
     replay::ReplayStore,
@@ -48,6 +49,11 @@ pub(crate) struct Settings {
     pub(crate) replay: Arc<dyn ReplayStore>,
     pub(crate) budget: Duration,
     pub(crate) read_time: Duration,
+    #[cfg_attr(
+        not(any(feature = "axum", feature = "tower", feature = "actix")),
+        expect(dead_code, reason = "the integrations keep to it")
+    )]
+    pub(crate) pace: Pace,
 }
 
 impl Settings {

@@ -14,6 +14,7 @@ use crate::{
     head::Head,
     hook::Hook,
     hooks::Hooks,
+    metrics,
     rejection::{Reason, SignedRejection},
     verified::Verified,
 };
@@ -37,7 +38,10 @@ pub(super) fn hooks(request: &HttpRequest, hook: Hook) -> Result<&Hooks, SignedR
         .app_data::<Hooks>()
         .or_else(|| request.app_data::<Data<Hooks>>().map(|hooks| &***hooks))
         .ok_or(SignedRejection::new(hook, Reason::HooksMissing))
-        .inspect_err(|missing| tracing::error!(%hook, "{missing}"))
+        .inspect_err(|missing| {
+            metrics::missing(hook);
+            tracing::error!(%hook, "{missing}");
+        })
 }
 
 pub(super) async fn receive<E: Event>(

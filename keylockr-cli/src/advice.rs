@@ -31,6 +31,10 @@ pub(crate) fn refusal(code: &str, options: &ServiceOptions) -> Trouble {
             format!("KeyLockr does not take `app_verify` for `{service}` from this machine's address ({code})"),
             "add the address from which this machine reaches KeyLockr to the service's server IPs in KeyLockr's console (behind NAT or a proxy that is the public one; IPv6 counts too)".to_owned(),
         ),
+        ("param_invalid", family) => (
+            format!("KeyLockr does not take `{service}` for what we say it is ({code})"),
+            format!("the service is of the other family: use --family {}", family.other()),
+        ),
         ("ts_invalid", _) => (
             format!("KeyLockr does not accept our time ({code})"),
             CLOCK.to_owned(),

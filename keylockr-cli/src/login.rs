@@ -9,7 +9,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use keylockr_client::{
     CancellationToken, Client,
     proto::{
-        ClientKeys, DisplayName, KeyLifetime,
+        ClientKeys, DisplayName, KeyLifetime, Nickname,
         login::{Authorized, Login, LoginConfig, LoginEnd, Progress},
     },
 };
@@ -52,7 +52,7 @@ pub(crate) async fn run(options: Options, console: &Console) -> Result<Outcome, 
         Ok(who) => {
             let principal = json!({
                 "safe_id": who.safe_id.as_str(),
-                "nickname": who.nickname.as_ref().map(|name| name.as_str()),
+                "nickname": who.nickname.as_ref().map(Nickname::as_str),
                 "app_id": who.app_id.as_str(),
             });
             console.result(&principal.to_string())?;
@@ -137,6 +137,6 @@ async fn interrupted() {
         }
     }
     if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -17,6 +17,16 @@ pub(crate) enum Family {
     Appdata,
 }
 
+impl Family {
+    /// The other one, as it is typed.
+    pub(crate) fn other(self) -> &'static str {
+        match self {
+            Self::Seed => "appdata",
+            Self::Appdata => "seed",
+        }
+    }
+}
+
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ServiceOptions {
     /// Base address of KeyLockr's API; a bare origin gets /v3 appended.

@@ -91,25 +91,24 @@ pub(crate) async fn answered(api: &Api, endpoint: Endpoint, answer: &HttpRespons
 async fn elsewhere(api: &Api) -> String {
     const KNOWN: &str = "/v3";
     let origin = place(api);
-    if api.base().path() != KNOWN && is_clock(api, "/v3/clock").await {
+    if api.base().path() != KNOWN && has(api, "/v3/clock", "ts").await {
         return format!(
             "the API is below /v3: give --api (KEYLOCKR_API) {origin}{KNOWN}, or {origin} alone"
         );
     }
-    if let Ok(answer) = api.get("/_emu/v1/health").await
-        && answer.is_success()
-    {
+    if has(api, "/_emu/v1/health", "ok").await {
         return "this is the emulator's phone page (`control`): give --api (KEYLOCKR_API) the address that its first line calls `listen`".to_owned();
     }
     "--api (KEYLOCKR_API) names something else, perhaps your own site: KeyLockr's is https://api.keylockr.app/v3, an emulator's what its first line calls `listen`".to_owned()
 }
 
-async fn is_clock(api: &Api, path: &str) -> bool {
+/// Whether a JSON object with this member is there.
+async fn has(api: &Api, path: &str, member: &str) -> bool {
     let answer = api.get(path).await;
     answer.is_ok_and(|answer| {
         answer.is_success()
             && serde_json::from_slice::<serde_json::Value>(&answer.body)
-                .is_ok_and(|clock| clock.get("ts").is_some())
+                .is_ok_and(|document| document.get(member).is_some())
     })
 }
 

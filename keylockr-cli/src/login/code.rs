@@ -69,7 +69,7 @@ mod tests {
         let pixel = |x: usize, y: usize| {
             let inked = match lines[y / 16][x / 8] {
                 '█' => true,
-                '▀' => y / 8 % 2 == 0,
+                '▀' => (y / 8).is_multiple_of(2),
                 '▄' => y / 8 % 2 == 1,
                 ' ' => false,
                 other => panic!("{other:?}"),

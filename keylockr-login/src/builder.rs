@@ -21,7 +21,7 @@ use crate::{
     refusal::Refusal,
     sealed::SealKey,
     shared::Place,
-    store::{AttemptStore, RateStore, RevocationStore},
+    store::{AttemptStore, RateStore, RevocationStore, SessionIndex},
     vault::{AnyBindings, Bindings},
 };
 
@@ -65,6 +65,7 @@ pub struct KeyLockrBuilder {
     place: Option<Place>,
     attempts: Option<Arc<dyn AttemptStore>>,
     revocations: Option<Arc<dyn RevocationStore>>,
+    index: Option<Arc<dyn SessionIndex>>,
     rates: Option<Arc<dyn RateStore>>,
     replay: Option<Arc<dyn ReplayMemory>>,
     seal: Option<SealKey>,
@@ -103,6 +104,7 @@ impl KeyLockrBuilder {
             place: None,
             attempts: None,
             revocations: None,
+            index: None,
             rates: None,
             replay: None,
             seal: None,
@@ -316,20 +318,27 @@ impl KeyLockrBuilder {
         self
     }
 
+    /// Where sessions are listed by person, for [`KeyLockr::sessions_of`]: in memory.
+    pub fn session_index(mut self, index: Arc<dyn SessionIndex>) -> Self {
+        self.index = Some(index);
+        self
+    }
+
     /// Who counts how often an address starts attempts: each process for itself.
     pub fn rates(mut self, store: Arc<dyn RateStore>) -> Self {
         self.rates = Some(store);
         self
     }
 
-    /// Everything that several processes share, in Redis: attempts, revocations, the limit on starts
-    /// and, unless there is a [`client`](Self::client), seen frames. It takes a
+    /// Everything that several processes share, in Redis: attempts, revocations, lists of sessions, the
+    /// limit on starts and, unless there is a [`client`](Self::client), seen frames. It takes a
     /// [`seal_key`](Self::seal_key) that all of them have.
     #[cfg(feature = "redis")]
     pub fn redis(mut self, redis: &RedisStores) -> Self {
         self.replay = Some(redis.replay());
         self.attempts(redis.attempts())
             .revocations(redis.revocations())
+            .session_index(redis.sessions())
             .rates(redis.rates())
     }
 

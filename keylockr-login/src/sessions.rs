@@ -106,6 +106,7 @@ impl Shared {
                 .pass(session.write(&record))
                 .await
                 .map_err(|_| Refusal::StoreUnavailable)?;
+            self.list(&record, None).await;
         }
         Ok(Some(User::new(record)))
     }
@@ -189,5 +190,6 @@ impl Shared {
         let session = Revoked::Session(record.handle().to_owned());
         // What the store missed holds in this process; the session's own store knows better anyway.
         let _ = self.revoked.revoke(session, self.now()).await;
+        self.unlist(record.safe_id(), record.handle()).await;
     }
 }

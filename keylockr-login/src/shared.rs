@@ -27,7 +27,7 @@ use crate::{
     proxies::Proxy,
     revoked::RevokedList,
     sealed::SealKeys,
-    store::{Attempts, Gate, RateStore, StoreUnavailable},
+    store::{Attempts, Gate, RateStore, SessionIndex, StoreUnavailable},
     streams::Streams,
     turns::Turns,
     vault::VaultSite,
@@ -68,6 +68,8 @@ pub(crate) struct Shared {
     pub(crate) attempts: Attempts,
     pub(crate) revoked: RevokedList,
     pub(crate) session_gate: Gate,
+    pub(crate) index: Arc<dyn SessionIndex>,
+    pub(crate) index_gate: Gate,
     pub(crate) rates: Option<Arc<dyn RateStore>>,
     pub(crate) rates_gate: Gate,
 

@@ -25,7 +25,7 @@ use crate::{
     shared::Shared,
     start_error::{ConfigError, StartError},
     starting::process_name,
-    store::{Attempts, Gate, MemoryAttempts, MemoryRevocations},
+    store::{Attempts, Gate, MemoryAttempts, MemoryRevocations, MemorySessions},
     streams::Streams,
     turns::Turns,
     vault::VaultSite,
@@ -133,6 +133,10 @@ impl KeyLockrBuilder {
             attempts: Attempts::new(attempts),
             revoked: RevokedList::new(revocations, self.session.absolute),
             session_gate: Gate::default(),
+            index: self
+                .index
+                .unwrap_or_else(|| Arc::new(MemorySessions::default())),
+            index_gate: Gate::default(),
             rates: self.rates,
             rates_gate: Gate::default(),
             starts: Limiter::new(limits.starts_a_minute, 60 * second, limits.addresses),

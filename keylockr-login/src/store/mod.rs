@@ -3,6 +3,7 @@
 
 mod attempts;
 mod gate;
+mod index;
 mod memory;
 mod rates;
 #[cfg(feature = "redis")]
@@ -17,7 +18,12 @@ pub(crate) use self::{
     attempts::{Attempts, Change},
     gate::Gate,
 };
-pub use self::{memory::MemoryAttempts, rates::RateStore, revocations::MemoryRevocations};
+pub use self::{
+    index::{ListedSession, MemorySessions, SessionIndex},
+    memory::MemoryAttempts,
+    rates::RateStore,
+    revocations::MemoryRevocations,
+};
 use crate::{
     attempt::AttemptRecord,
     binding::{AttemptId, BrowserHash},

@@ -7,6 +7,7 @@
 mod attempts;
 mod changes;
 mod connection;
+mod index;
 mod rates;
 mod replay;
 mod revocations;
@@ -17,12 +18,12 @@ use std::{fmt, sync::Arc};
 use keylockr_client::ReplayMemory;
 
 use self::{
-    attempts::RedisAttempts, connection::Connection, rates::RedisRates, replay::RedisReplay,
-    revocations::RedisRevocations,
+    attempts::RedisAttempts, connection::Connection, index::RedisSessions, rates::RedisRates,
+    replay::RedisReplay, revocations::RedisRevocations,
 };
-use super::{AttemptStore, RateStore, RevocationStore};
+use super::{AttemptStore, RateStore, RevocationStore, SessionIndex};
 
-/// Attempts, revocations, limits and seen frames in one Redis (7.0 or later), shared by all processes
+/// Attempts, revocations, lists of sessions, limits and seen frames in one Redis (7.0 or later), shared by all processes
 /// of a site: [`KeyLockrBuilder::redis`](crate::KeyLockrBuilder::redis).
 ///
 /// Clones are cheap and share the connections: one for commands, one that hears of changed attempts,
@@ -36,6 +37,7 @@ use super::{AttemptStore, RateStore, RevocationStore};
 pub struct RedisStores {
     attempts: Arc<RedisAttempts>,
     revocations: Arc<RedisRevocations>,
+    sessions: Arc<RedisSessions>,
     rates: Arc<RedisRates>,
     replay: Arc<RedisReplay>,
 }
@@ -71,6 +73,7 @@ impl RedisStores {
         Ok(Self {
             attempts: Arc::new(RedisAttempts::new(connection.clone())),
             revocations: Arc::new(RedisRevocations::new(connection.clone())),
+            sessions: Arc::new(RedisSessions::new(connection.clone())),
             rates: Arc::new(RedisRates::new(connection.clone())),
             replay: Arc::new(RedisReplay(connection)),
         })
@@ -86,6 +89,12 @@ impl RedisStores {
     #[must_use]
     pub fn revocations(&self) -> Arc<dyn RevocationStore> {
         self.revocations.clone()
+    }
+
+    /// For [`KeyLockrBuilder::session_index`](crate::KeyLockrBuilder::session_index).
+    #[must_use]
+    pub fn sessions(&self) -> Arc<dyn SessionIndex> {
+        self.sessions.clone()
     }
 
     /// For [`KeyLockrBuilder::rates`](crate::KeyLockrBuilder::rates).

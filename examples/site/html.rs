@@ -2,6 +2,7 @@
 
 use crate::{
     User,
+    keylockr_login::{ListedSession, Moment},
     time::OffsetDateTime,
     unloq::{Member, answer::Refusal},
 };
@@ -97,14 +98,38 @@ fn no_phone(phone: Option<&str>) -> String {
     phone.map(found).unwrap_or_default()
 }
 
-/// The page behind the guard.
-pub(crate) fn private(user: &User) -> String {
-    page(
-        "Members only",
-        &fill(
-            include_str!("../assets/private.html"),
-            &[("site", SITE), ("safe_id", user.safe_id())],
-        ),
+/// The page behind the guard, with the person's sessions, if those can be told.
+pub(crate) fn private(user: &User, sessions: Option<&[ListedSession]>) -> String {
+    let content = fill(
+        include_str!("../assets/private.html"),
+        &[("site", SITE), ("safe_id", user.safe_id())],
+    );
+    let list = match sessions {
+        None => "<p class=\"soft\">The list cannot be shown right now.</p>\n".to_owned(),
+        Some(sessions) => {
+            let entry = |session| own_session(session, user.session_handle());
+            let entries: String = sessions.iter().map(entry).collect();
+            format!("<dl>\n{entries}</dl>\n")
+        }
+    };
+    page("Members only", &fill_with_html(&content, "sessions", &list))
+}
+
+fn own_session(session: &ListedSession, here: &str) -> String {
+    let here = match session.handle == here {
+        true => " (this one)",
+        false => "",
+    };
+    let at = |at: Moment| moment(at.unix().as_secs());
+    fill(
+        include_str!("../assets/private_session.html"),
+        &[
+            ("browser", session.browser.as_deref().unwrap_or("A browser")),
+            ("here", here),
+            ("seen", &at(session.seen_at)),
+            ("since", &at(session.signed_in_at)),
+            ("session", &session.handle),
+        ],
     )
 }
 

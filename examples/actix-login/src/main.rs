@@ -23,6 +23,8 @@ mod note;
 mod note_page;
 mod notes;
 mod pages;
+#[path = "../../site/own_sessions.rs"]
+mod own_sessions;
 #[path = "../../site/program.rs"]
 mod program;
 mod sessions;
@@ -45,7 +47,8 @@ use actix_web::{
     web::{self, Data},
 };
 use keylockr_actix::{
-    Family, KeyLockr, KeyLockrMiddleware, RequireUser, SteadyStore, User, Vault, VaultConfig,
+    Family, KeyLockr, KeyLockrMiddleware, RequireUser, SameOrigin, SteadyStore, User, Vault,
+    VaultConfig,
     keylockr_login, routes,
 };
 use keylockr_emulator::Emulator;
@@ -133,6 +136,11 @@ async fn run(mut settings: Settings) -> Result<(), Box<dyn Error>> {
                             .wrap(guard())
                             .route(read().to(private)),
                     )
+                    .service(
+                        web::resource("/private/sessions")
+                            .wrap(guard())
+                            .route(web::post().to(end_session)),
+                    )
                     .service(web::resource("/api/me").wrap(guard()).route(read().to(me)))
                     .service(
                         web::resource("/notes")
@@ -213,8 +221,19 @@ async fn home(site: Data<Site>, user: Option<User>, request: HttpRequest) -> Htt
 }
 
 /// A page for signed-in people.
-async fn private(user: User) -> HttpResponse {
-    pages::private(&user)
+async fn private(site: Data<Site>, user: User) -> HttpResponse {
+    members::answer(own_sessions::page(&site.keylockr, &user).await)
+}
+
+/// Ends one of the person's sessions.
+async fn end_session(
+    site: Data<Site>,
+    user: User,
+    _: SameOrigin,
+    payload: web::Payload,
+) -> HttpResponse {
+    let body = notes::body(payload).await;
+    members::answer(own_sessions::end(&site.keylockr, &user, body).await)
 }
 
 /// The same as JSON.

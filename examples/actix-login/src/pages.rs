@@ -1,18 +1,12 @@
 //! The site's pages as actix answers.
 
 use actix_web::{HttpResponse, http::StatusCode};
-use keylockr_actix::User;
 
 use crate::html::{self, Visitor};
 
 /// The start page for everybody. `phone` is the emulator's, if it is ours.
 pub(crate) fn home(visitor: &Visitor<'_>, phone: Option<&str>, unloq: bool) -> HttpResponse {
     page(StatusCode::OK, html::home(visitor, phone, unloq))
-}
-
-/// The page behind the guard.
-pub(crate) fn private(user: &User) -> HttpResponse {
-    page(StatusCode::OK, html::private(user))
 }
 
 pub(crate) async fn style() -> HttpResponse {

@@ -22,6 +22,8 @@ mod note;
 #[path = "../../site/note_page.rs"]
 mod note_page;
 mod notes;
+#[path = "../../site/own_sessions.rs"]
+mod own_sessions;
 mod pages;
 #[path = "../../site/program.rs"]
 mod program;
@@ -41,11 +43,12 @@ use axum::{
     extract::{Request, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use keylockr_emulator::Emulator;
 use keylockr_tower::{
-    Family, KeyLockr, KeyLockrLayer, RequireUser, User, Vault, VaultConfig, keylockr_login, routes,
+    Family, KeyLockr, KeyLockrLayer, RequireUser, SameOrigin, User, Vault, VaultConfig,
+    keylockr_login, routes,
 };
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -110,6 +113,7 @@ async fn run(mut settings: Settings) -> Result<(), Box<dyn Error>> {
     let pages = Router::new()
         // Guarded: strangers are sent to sign in (pages) or told to (everything else).
         .route("/private", get(private))
+        .route("/private/sessions", post(end_session))
         .route("/api/me", get(me))
         .route("/notes", get(notes::page).post(notes::save))
         .route("/api/notes", get(notes::read).put(notes::write))
@@ -171,8 +175,19 @@ async fn home(State(site): State<Site>, user: Option<User>, request: Request) ->
 }
 
 /// A page for signed-in people.
-async fn private(user: User) -> impl IntoResponse {
-    pages::private(&user)
+async fn private(State(site): State<Site>, user: User) -> Response {
+    members::answer(own_sessions::page(&site.keylockr, &user).await)
+}
+
+/// Ends one of the person's sessions.
+async fn end_session(
+    State(site): State<Site>,
+    user: User,
+    _: SameOrigin,
+    request: Request,
+) -> Response {
+    let body = notes::body(request.into_body()).await;
+    members::answer(own_sessions::end(&site.keylockr, &user, body).await)
 }
 
 /// The same as JSON.

@@ -4,18 +4,12 @@ use axum::{
     http::header,
     response::{Html, IntoResponse, Response},
 };
-use keylockr_tower::User;
 
 use crate::html::{self, Visitor};
 
 /// The start page for everybody. `phone` is the emulator's, if it is ours.
 pub(crate) fn home(visitor: &Visitor<'_>, phone: Option<&str>, unloq: bool) -> Response {
     (html::HEADERS, Html(html::home(visitor, phone, unloq))).into_response()
-}
-
-/// The page behind the guard.
-pub(crate) fn private(user: &User) -> impl IntoResponse + use<> {
-    (html::HEADERS, Html(html::private(user)))
 }
 
 pub(crate) async fn style() -> impl IntoResponse {

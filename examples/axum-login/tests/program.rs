@@ -8,6 +8,8 @@
 
 #[path = "program/killed.rs"]
 mod killed;
+#[path = "program/own_sessions.rs"]
+mod own_sessions;
 #[path = "program/secrets.rs"]
 mod secrets;
 #[path = "program/several.rs"]
@@ -283,7 +285,10 @@ async fn a_wrong_environment_is_named() {
         ("UNLOQ_KEY", "live_1"),
         ("UNLOQ_API", "https://api.unloq.io/v1"),
     ] {
-        let output = command(&[(name, value)], DESCRIPTORS).output().await.unwrap();
+        let output = command(&[(name, value)], DESCRIPTORS)
+            .output()
+            .await
+            .unwrap();
         assert_eq!(output.status.code(), Some(2), "{name}");
         assert!(output.stdout.is_empty());
         let error = String::from_utf8(output.stderr).unwrap();

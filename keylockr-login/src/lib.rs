@@ -93,6 +93,9 @@ mod conditions;
 mod connections;
 mod cookies;
 mod events;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod held_key;
 mod key_policy;
 mod keylockr;

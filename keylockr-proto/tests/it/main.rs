@@ -8,6 +8,8 @@ mod flips;
 mod given;
 mod handshake;
 mod link_machine;
+#[path = "../corpus_checks/login_events.rs"]
+mod login_events;
 mod login_machine;
 mod msgpack;
 mod nonces;
@@ -22,6 +24,7 @@ mod replies;
 mod runners;
 mod sealing;
 mod second_opinion;
+mod sequences;
 mod spelling;
 mod vectors;
 mod verify;

@@ -1,0 +1,209 @@
+//! What a request can bring about, and what its answer looks like.
+
+use std::net::IpAddr;
+
+use tokio::runtime::Runtime;
+use url::Url;
+
+use super::{
+    given::Given,
+    leads,
+    site::{Begun, CODE, COOKIE, ORIGIN, PROXIES, SAFE_ID, Session, Site},
+};
+use crate::{
+    answer::{Answer, AnswerBody},
+    attempt::Phase,
+    proxies::{Proxy, client_address},
+    route::Route,
+};
+
+/// Every status that the login routes have an answer for.
+const STATUSES: [u16; 16] = [
+    200, 201, 204, 303, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 502, 503,
+];
+
+/// The address of a request is the connection's own, or what somebody whom we trust says that it is.
+pub(super) fn address_comes_from_whom_we_trust(given: &Given) {
+    let proxies = PROXIES.map(|text| text.parse::<Proxy>().expect("a network"));
+    let address = client_address(&given.head(), &proxies);
+    let Some(peer) = given.peer() else {
+        assert_eq!(address, None);
+        return;
+    };
+    let peer = peer.to_canonical();
+    let address = address.expect("an address for everybody who is connected");
+    assert_eq!(client_address(&given.head(), &[]), Some(peer));
+    if !is_trusted(peer) {
+        assert_eq!(address, peer, "a stranger was believed");
+        return;
+    }
+    // Nobody can hide behind what they put in front of their own address, unless all behind it are proxies.
+    let head = given.values("x-forwarded-for").iter().fold(
+        crate::Head::new("POST", "/login", "/start", "", Some(peer))
+            .header("x-forwarded-for", "6.6.6.6"),
+        |head, value| head.header("x-forwarded-for", *value),
+    );
+    let claimed = client_address(&head, &proxies);
+    if !is_trusted(address) {
+        assert_eq!(claimed, Some(address));
+    }
+}
+
+/// As the networks above are written down, without [`Proxy`].
+fn is_trusted(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            address.octets().first() == Some(&10) || address.octets() == [192, 0, 2, 7]
+        }
+        IpAddr::V6(address) => address.segments().starts_with(&[0x2001, 0xdb8]),
+    }
+}
+
+thread_local! {
+    /// Paused: what waits is over at once.
+    static RUNTIME: Runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+}
+
+/// Says whether somebody is signed in now.
+pub(super) fn every_route_keeps_its_promises(given: &Given) -> bool {
+    thread_local! {
+        static SITE: Site = RUNTIME.with(|runtime| {
+            let _in_it = runtime.enter();
+            Site::new()
+        });
+    }
+    RUNTIME.with(|runtime| SITE.with(|site| runtime.block_on(judge(given, site))))
+}
+
+async fn judge(given: &Given, site: &Site) -> bool {
+    let site = Begun::new(site).await;
+    let session = Session::default();
+    let answer = site
+        .keylockr
+        .answer(given.route, given.request(), &session)
+        .await;
+    let who = Who::of(given);
+    effects(given, &who, &site, &session).await;
+    form(&answer, &who);
+    // What it began comes to its end.
+    drop(answer);
+    tokio::task::yield_now().await;
+    !session.signed_in.borrow().is_empty()
+}
+
+/// What the request shows of itself, read without any code of ours.
+struct Who {
+    /// It has the browser's cookie somewhere.
+    has_cookie: bool,
+    /// Its headers can be those of our own pages.
+    is_ours: bool,
+}
+
+impl Who {
+    fn of(given: &Given) -> Self {
+        let has_cookie = given.values("cookie").iter().any(|value| {
+            let wanted = format!("__Host-kl_login={COOKIE}");
+            value
+                .windows(wanted.len())
+                .any(|part| part == wanted.as_bytes())
+        });
+        let origins = given.values("origin");
+        let fetched = given.values("sec-fetch-site");
+        let is_ours = match origins.as_slice() {
+            [] => fetched == [b"same-origin".as_slice()] || fetched.is_empty(),
+            [origin] => *origin == ORIGIN.as_bytes() || *origin == b"null",
+            _ => false,
+        };
+        Self {
+            has_cookie,
+            is_ours,
+        }
+    }
+}
+
+/// What has happened is what this request may bring about.
+async fn effects(given: &Given, who: &Who, site: &Begun, session: &Session) {
+    let route = given.route;
+    let signed_in = session.signed_in.borrow();
+    assert!(signed_in.len() <= 1, "more than one session");
+    for record in signed_in.iter() {
+        assert_eq!(route, Route::Finish);
+        assert!(who.has_cookie && who.is_ours, "signed in by a stranger");
+        assert_eq!(record.safe_id(), SAFE_ID, "signed in as somebody else");
+    }
+    assert!(
+        session.signed_out.get() == 0 || (route == Route::Logout && who.is_ours),
+        "signed out by {route:?}"
+    );
+    let used = site.phase(&site.done).await == Some(Phase::Used);
+    assert_eq!(used, !signed_in.is_empty(), "used for nothing");
+    let may = who.has_cookie && who.is_ours;
+    for (id, before) in [
+        (&site.connected, Phase::Connected),
+        (&site.done, Phase::Done),
+        (&site.held, Phase::Waiting),
+    ] {
+        let after = site.phase(id).await;
+        let by = match route {
+            Route::Finish | Route::Cancel | Route::Start | Route::Challenge => may,
+            // Opening the page starts an attempt: the oldest of four, were there one more, would go.
+            Route::Page => who.has_cookie,
+            _ => false,
+        };
+        assert!(
+            after == Some(before) || by,
+            "{route:?} made {after:?} of it"
+        );
+    }
+}
+
+/// What the answer says is fit to be said.
+fn form(answer: &Answer, who: &Who) {
+    assert!(STATUSES.contains(&answer.status), "{}", answer.status);
+    let home = Url::parse(ORIGIN).expect("an origin");
+    for (name, value) in &answer.headers {
+        let fit = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+        assert!(value.bytes().all(fit), "{name}: {value:?}");
+        match *name {
+            "location" => leads::stays(&home, value),
+            "set-cookie" => assert!(value.starts_with("__Host-kl_login="), "{value}"),
+            _ => {}
+        }
+    }
+    assert_eq!(
+        (300..400).contains(&answer.status),
+        answer.headers.iter().any(|(name, _)| *name == "location")
+    );
+    let AnswerBody::Bytes(body) = &answer.body else {
+        return;
+    };
+    let kind = answer
+        .headers
+        .iter()
+        .find(|(name, _)| *name == "content-type");
+    let kind = kind.map(|(_, value)| value.as_str()).unwrap_or_default();
+    let binary = kind.starts_with("image/png");
+    let text = match std::str::from_utf8(body) {
+        Ok(text) => text,
+        Err(_) => {
+            assert!(binary, "{kind} that is no text");
+            return;
+        }
+    };
+    assert!(!text.contains(COOKIE), "the cookie in an answer");
+    assert!(who.has_cookie || !text.contains(CODE), "another's code");
+    if kind.starts_with("text/html") || kind.starts_with("image/svg") {
+        // No page of ours has such elements: they are somebody else's.
+        assert!(!text.contains("<x-"), "markup from outside");
+    }
+    if kind.contains("json") {
+        let value: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        if let Some(next) = value.get("next") {
+            leads::stays(&home, next.as_str().expect("a text"));
+        }
+    }
+}

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::config::{ClientBuilder, Config};
 use crate::credentials::ApiKey;
 use crate::error::{Endpoint, Error, Problem};
+use crate::metrics;
 use crate::secret::SecretBuf;
 use crate::transport::{Body, HttpRequest, HttpResponse, Method, TransportErrorKind};
 
@@ -65,6 +66,7 @@ impl Client {
 
     pub(crate) fn unexpected_key(&self, endpoint: Endpoint) {
         self.shared.unexpected_keys.fetch_add(1, Ordering::Relaxed);
+        metrics::unexpected_key();
         tracing::warn!(
             name: "unloq.key.unexpected",
             %endpoint,
@@ -110,13 +112,17 @@ impl Client {
         read: impl AsyncFnOnce(HttpResponse) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let limit = request.timeout;
+        let (call, asked) = (metrics::Call::new(endpoint), clock::monotonic());
+        let mut status = None;
         let exchange = async {
             let response = self.config().transport.send(request).await;
             let response = response.map_err(|source| failed(endpoint, source))?;
+            status = Some(response.status);
             read(response).await
         };
         let outcome = clock::within(limit, exchange).await;
         let outcome = outcome.unwrap_or(Err(Error::Timeout { endpoint }));
+        call.ended(status, &outcome, clock::since(asked));
         if let Err(error) = &outcome {
             tracing::debug!(name: "unloq.call.failed", %endpoint, %error, "a call failed");
         }

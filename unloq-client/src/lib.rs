@@ -93,6 +93,8 @@
 //! # Features
 //!
 //! `net` (default): the real network. Without it, give the builder a [`Transport`] of your own.
+//!
+//! `metrics`: what [`metrics`](mod@metrics) lists is counted, through the facade of that name.
 
 mod call;
 mod client;
@@ -103,6 +105,7 @@ mod envelope;
 mod error;
 mod event;
 mod key;
+pub mod metrics;
 #[cfg(feature = "net")]
 mod net;
 mod refusal;

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use super::{KeyError, KeyPair, KeySize, Padding};
 use crate::clock;
 use crate::config::ConfigError;
+use crate::metrics;
 
 mod stats;
 mod times;
@@ -122,6 +123,8 @@ impl KeyPool {
         state.stats.time_to_key.add(wait);
         let ready = state.pairs.len();
         drop(state);
+        metrics::pairs_ready(-1);
+        metrics::pair_taken(wait);
         tracing::debug!(name: "unloq.pool.taken", ready, waited, ?wait, "took an RSA pair");
         pair
     }
@@ -186,7 +189,12 @@ impl Shared {
         // A failure takes a place too: whoever takes it learns, and the threads do not spin.
         state.pairs.push_back(pair);
         let ready = state.pairs.len();
+        let closed = state.closed;
         drop(state);
+        metrics::pair_made(ok);
+        if !closed {
+            metrics::pairs_ready(1);
+        }
         self.ready.add_permits(1);
         if ok {
             tracing::debug!(name: "unloq.pool.generated", ready, ?took, "made an RSA pair");
@@ -216,6 +224,7 @@ impl<'a> Place<'a> {
         stats.queued += 1;
         let (queued, in_work) = (stats.queued, stats.in_work);
         drop(state);
+        metrics::takers_waiting(1);
         tracing::debug!(name: "unloq.pool.empty", queued, in_work, "no RSA pair is ready");
         Self {
             shared,
@@ -229,6 +238,8 @@ impl Drop for Place<'_> {
         let mut state = self.shared.state();
         state.stats.queued -= 1;
         state.stats.abandoned += u64::from(!self.served);
+        drop(state);
+        metrics::takers_waiting(-1);
     }
 }
 
@@ -236,8 +247,10 @@ impl Drop for Handle {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.closed = true;
+        let left = i32::try_from(state.pairs.len()).unwrap_or_default();
         state.pairs.clear();
         drop(state);
+        metrics::pairs_ready(-left);
         self.0.room.notify_all();
     }
 }

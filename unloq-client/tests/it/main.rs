@@ -17,9 +17,15 @@ mod events;
 mod keys;
 mod limits;
 mod logs;
+#[cfg(feature = "metrics")]
+mod metered;
 mod modes;
 mod net;
 mod openssl;
+#[cfg(feature = "metrics")]
+#[path = "../../../keylockr-client/tests/emulated/recorded.rs"]
+#[allow(dead_code, reason = "made for more")]
+mod recorded;
 mod requests;
 mod stub;
 mod tokens;

@@ -7,17 +7,19 @@
 //!
 //! # Sign a user in in your own test
 //!
-//! Point your application at [`Emulator::api`], start a sign-in there, then:
+//! Point your application at [`Emulator::api`], and let a [`testing::Browser`] do what a person does:
 //!
 //! ```no_run
 //! # async fn sign_in() -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn serve_my_app(_keylockr_api: &str) -> String { String::new() }
 //! let emulator = keylockr_emulator::Emulator::start().await?;
-//! # let start_a_sign_in_at = |_api: String| {};
-//! start_a_sign_in_at(emulator.api());
-//! emulator.approve(emulator.next_pending().await.tmp_id)?; // alice says yes
+//! let mut browser = keylockr_emulator::testing::Browser::new(&serve_my_app(&emulator.api()).await);
+//! browser.sign_in(&emulator, "alice").await?; // from here on its requests are alice's
 //! # Ok(()) }
 //! ```
 //!
+//! [`testing`] has more. Where something else starts the sign-in, a browser with a screen for
+//! instance, the phone alone is `emulator.approve(emulator.next_pending().await.tmp_id)`:
 //! [`Emulator::next_pending`] waits for an attempt whose socket is open: no sleeping, no polling.
 //! Dropping the emulator stops it. There are services `demo` (seed, sign-in only), `demo-data`
 //! (seed, with a record) and `demo-app` (appdata revision 2) and users `alice` and `bob`; make
@@ -71,6 +73,7 @@ mod phone;
 mod random;
 mod server;
 mod socket;
+pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod unloq;

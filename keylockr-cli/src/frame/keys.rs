@@ -107,7 +107,6 @@ impl Keys {
             Trouble::usage(format!("{place}: the keys are no JSON object of texts"))
                 .with_fix("write {\"client_enc_sk\":\"…\",\"server_enc_pk\":\"…\",…}; `--help` lists the names")
         };
-        // What the parser keeps of the texts is its own copy: it lives until the end of this call.
         let Ok(Value::Object(members)) = serde_json::from_slice(bytes) else {
             return Err(bad());
         };
@@ -115,6 +114,7 @@ impl Keys {
             let Value::String(text) = value else {
                 return Err(bad());
             };
+            // The parser's own text, erased when this is done with it.
             self.add(&name, &Zeroizing::new(text))?;
         }
         Ok(())

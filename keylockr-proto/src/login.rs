@@ -43,6 +43,9 @@ use verify_wait::VerifyWait;
 /// Messages that one attempt remembers: far more than its life has room for.
 const MEMORY: usize = 2048;
 
+/// Messages that one attempt opens, the repeated ones included, which are no strikes.
+const FRAMES: u32 = 4096;
+
 /// One sign-in attempt.
 ///
 /// After every input drain [`poll_output`](Login::poll_output) until [`Output::Wait`].
@@ -55,6 +58,8 @@ pub struct Login {
     elapsed: Duration,
     expires: Duration,
     tmp_id: Option<TmpId>,
+    /// Messages that came in, in this process.
+    frames: u32,
     /// The code was shown.
     shown: bool,
     polling: Polling,
@@ -99,6 +104,7 @@ impl Login {
             elapsed: now.elapsed,
             expires: now.elapsed.saturating_add(config.life),
             tmp_id: None,
+            frames: 0,
             shown: false,
             polling: Polling::default(),
             result: None,

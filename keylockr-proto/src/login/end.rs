@@ -116,6 +116,8 @@ pub enum LoginFailure {
     Superseded,
     /// Too many bad or out-of-phase messages.
     Strikes,
+    /// More messages than an attempt has any use for: 4,096.
+    TooManyFrames,
     /// The result belongs to another attempt, or does not say to which.
     ForeignResult,
     /// Two results, or result and poll, name different people or connections.
@@ -146,6 +148,7 @@ impl LoginFailure {
             Self::Clock => "clock",
             Self::Superseded => "superseded",
             Self::Strikes => "too_many_bad_frames",
+            Self::TooManyFrames => "too_many_frames",
             Self::ForeignResult => "foreign_result",
             Self::Disagreement => "results_disagree",
             Self::Revision => "revision_too_old",

@@ -4,17 +4,17 @@ use crate::entropy::Entropy;
 use crate::handshake::handshake_reply;
 use crate::id::{Identity, TmpId};
 use crate::keys::ServerKeys;
-use crate::line::{CLOSE_AWAY, CLOSE_NORMAL, LineEvent, LineInput};
+use crate::line::{CLOSE_AWAY, CLOSE_NORMAL, LineEvent, LineInput, bump};
 use crate::time::Now;
 use crate::verify::VerifyOutcome;
 
-use super::Login;
 use super::end::{LoginEnd, LoginFailure};
 use super::event::{Input, Output, Progress};
 use super::phase::Phase;
 use super::polling::{PollDue, Polling};
 use super::result::failure_of;
 use super::verify_wait::{VerifyDue, VerifyWait};
+use super::{FRAMES, Login};
 
 /// K 7.7: a returned frame above this never came from a phone.
 const RETURNED: usize = 12_288;
@@ -24,6 +24,12 @@ const ROUNDS: usize = 16;
 
 impl Login {
     pub(super) fn take(&mut self, now: Now, input: Input<'_>, entropy: &mut dyn Entropy) {
+        if matches!(input, Input::SocketMessage(_) | Input::Returned(_)) {
+            bump(&mut self.frames);
+            if self.frames > FRAMES {
+                return self.fail(LoginFailure::TooManyFrames);
+            }
+        }
         let input = match input {
             Input::HandshakeReply(body) => return self.handshake_reply(now, body),
             Input::HandshakeFailed => {

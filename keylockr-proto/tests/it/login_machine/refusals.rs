@@ -266,6 +266,7 @@ fn only_a_no_and_a_wrong_identity_count_for_a_lockout() {
         (LoginFailure::NotVerified, true),
         (LoginFailure::VerifyUnavailable, false),
         (LoginFailure::Strikes, false),
+        (LoginFailure::TooManyFrames, false),
         (LoginFailure::Unauthorised, false),
         (LoginFailure::NotConnected, false),
         (LoginFailure::Refused { code: "x".into() }, false),
@@ -517,6 +518,22 @@ fn replay_memory_full_refuses_attempts() {
     let seen = attempt.approve("41", "7");
     assert_eq!(seen, [Seen::Close(1000), failed("replay_memory")]);
     assert!(attempt.done.is_none());
+}
+
+/// A repeated message is no strike, for the service repeats itself; without end it would cost as
+/// much as the sender likes.
+#[test]
+fn a_flood_of_repeated_messages_ends_the_attempt() {
+    let mut attempt = Attempt::new(Dialect::Two).waiting();
+    let frame = attempt.frame("ping", &ok());
+    // The greeting was the first.
+    for _ in 1..4096 {
+        attempt.feed(Input::SocketMessage(&frame));
+    }
+    assert!(!attempt.login.phase().is_over());
+    assert_eq!(attempt.login.counters().strikes, 0);
+    let seen = attempt.feed(Input::SocketMessage(&frame));
+    assert_eq!(seen, [Seen::Close(1000), failed("too_many_frames")]);
 }
 
 #[test]

@@ -53,6 +53,11 @@ impl Default for Limits {
 
 impl Limits {
     /// Attempts that may live at once, over all browsers: 10,000. Above: 503.
+    ///
+    /// This is what bounds memory. Whatever KeyLockr sends, an attempt holds half a MiB at most (a frame
+    /// of 64 KiB being received, hashes of 2,048 frames, buffers), and a small part of that as long as
+    /// nobody attacks from there; a browser cannot make one grow. The gauge `keylockr_attempts_live` of
+    /// [`metrics`](mod@crate::metrics) says how many there are.
     #[must_use]
     pub fn with_attempts(mut self, attempts: usize) -> Self {
         self.attempts = attempts;

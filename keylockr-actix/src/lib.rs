@@ -208,6 +208,13 @@
 //! # }
 //! ```
 //!
+//! # Watching it
+//!
+//! With the feature `metrics` sign-ins, limits, stores and the way to KeyLockr are counted, through the
+//! facade of that name: [`keylockr_login::metrics`](mod@keylockr_login::metrics) lists all, and says what
+//! never becomes a label. `docs/operations.md` has an endpoint for Prometheus, the alerts, the spans and
+//! what to do at night.
+//!
 //! # Errors
 //!
 //! Refused requests get a small page or a problem document (RFC 9457), never anything that a peer

@@ -214,6 +214,13 @@
 //! `Result<User, UserRejection>` and look for itself. The response's extensions hold the
 //! [`Refusal`], for layers outside. A missing layer is a 500 that names it, in the log too.
 //!
+//! # Watching it
+//!
+//! With the feature `metrics` sign-ins, limits, stores and the way to KeyLockr are counted, through the
+//! facade of that name: [`keylockr_login::metrics`](mod@keylockr_login::metrics) lists all, and says what
+//! never becomes a label. `docs/operations.md` has an endpoint for Prometheus, the alerts, the spans and
+//! what to do at night.
+//!
 //! # Without axum
 //!
 //! With `default-features = false` (and `net`) no axum is built. [`KeyLockrLayer`] and

@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p actix-login`, open the address that it prints, press *Sign in*, and approve on the
 //! emulator's phone. Read this file from top to bottom; the other files are what any site has
-//! ([`pages`], [`notes`], [`members`], [`hooks`], [`sessions`]), and, in `examples/site`, what this site has in
+//! ([`pages`], [`notes`], [`members`], [`hooks`], [`sessions`], [`serve`]), and, in `examples/site`, what this site has in
 //! common with its twin on axum ([`program`], [`settings`], [`shared`], [`html`], [`note`],
 //! [`unloq`]).
 #![expect(
@@ -22,11 +22,12 @@ mod note;
 #[path = "../../site/note_page.rs"]
 mod note_page;
 mod notes;
-mod pages;
 #[path = "../../site/own_sessions.rs"]
 mod own_sessions;
+mod pages;
 #[path = "../../site/program.rs"]
 mod program;
+mod serve;
 mod sessions;
 #[path = "../../site/settings.rs"]
 mod settings;
@@ -35,21 +36,20 @@ mod shared;
 #[path = "../../site/unloq/mod.rs"]
 mod unloq;
 
-use std::{error::Error, net::TcpListener, process::ExitCode, time::Duration};
+use std::{error::Error, net::TcpListener, process::ExitCode};
 
 use actix_session::{SessionMiddleware, config::PersistentSession};
 use actix_web::{
-    App, HttpRequest, HttpResponse, HttpServer, Route,
+    App, HttpRequest, HttpResponse, Route,
     cookie::{Key, SameSite, time},
     guard,
     http::{StatusCode, header},
-    middleware::Condition,
+    middleware::{Condition, from_fn},
     web::{self, Data},
 };
 use keylockr_actix::{
     Family, KeyLockr, KeyLockrMiddleware, RequireUser, SameOrigin, SteadyStore, User, Vault,
-    VaultConfig,
-    keylockr_login, routes,
+    VaultConfig, keylockr_login, routes,
 };
 use keylockr_emulator::Emulator;
 use serde_json::json;
@@ -59,11 +59,6 @@ use unloq_webhooks::actix_session::RemoteLogout;
 use crate::{
     members::Visitor, sessions::Sessions, settings::Settings, shared::Shared, unloq::Unloq,
 };
-
-/// A request's head, from the connection's first moment or the last answer's end to its last byte.
-const HEAD_TIME: Duration = Duration::from_secs(10);
-/// What an open request gets at the end, in seconds.
-const GRACE: u64 = 8;
 
 #[actix_web::main]
 async fn main() -> ExitCode {
@@ -109,7 +104,7 @@ async fn run(mut settings: Settings) -> Result<(), Box<dyn Error>> {
         unloq: unloq.unloq.clone(),
     });
 
-    let server = HttpServer::new(move || {
+    let (server, stop) = serve::serve(listener, move || {
         // The HTTP sessions: any actix-session store; one that can fail is steadied. `Lax`, so that
         // a link from elsewhere finds people signed in.
         let life = PersistentSession::default().session_ttl(time::Duration::hours(12));
@@ -176,14 +171,8 @@ async fn run(mut settings: Settings) -> Result<(), Box<dyn Error>> {
                     ))
                     .wrap(KeyLockrMiddleware::new(site.keylockr.clone(), sessions)),
             )
-    })
-    .client_request_timeout(HEAD_TIME)
-    // A closed page frees its event stream at once.
-    .h1_allow_half_closed(false)
-    .shutdown_timeout(GRACE)
-    .disable_signals()
-    .listen(listener)?
-    .run();
+            .wrap(from_fn(serve::short_heads))
+    })?;
 
     program::announce(&here, &origin, phone.as_deref(), &api)?;
 
@@ -192,6 +181,7 @@ async fn run(mut settings: Settings) -> Result<(), Box<dyn Error>> {
     actix_web::rt::spawn(async move {
         program::signal().await;
         keylockr.shutdown().await;
+        stop.send_replace(true);
         handle.stop(true).await;
     });
     server.await?;

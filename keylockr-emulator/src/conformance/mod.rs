@@ -41,6 +41,7 @@ pub mod service;
 pub mod service_faults;
 pub mod session;
 mod setup;
+pub mod slow;
 pub mod stage;
 pub mod start;
 pub mod store_faults;
@@ -181,6 +182,9 @@ macro_rules! conformance_suite {
                 flood_leaves_honest_login_working,
                 status_polls_are_limited,
             }
+            slow {
+                slow_peer_matrix,
+            }
             notes {
                 notes_are_guarded,
                 notes_round_trip,
@@ -263,6 +267,7 @@ mod tests {
             include_str!("same_origin.rs"),
             include_str!("service_faults.rs"),
             include_str!("session.rs"),
+            include_str!("slow.rs"),
             include_str!("start.rs"),
             include_str!("store_faults.rs"),
         ];

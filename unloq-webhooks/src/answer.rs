@@ -46,9 +46,8 @@ impl Answer {
         Self::new(hook, 503)
     }
 
-    /// The same for a moment only: there is room again in a second.
-    #[cfg(any(feature = "axum", feature = "tower", feature = "actix"))]
-    pub(crate) const fn busy(hook: Hook) -> Self {
+    /// The same for a moment only: there is [room](crate::Hooks::takes_on) again in a second.
+    pub const fn busy(hook: Hook) -> Self {
         let mut answer = Self::unavailable(hook);
         answer.retry_after = Some("1");
         answer

@@ -185,7 +185,7 @@ impl HooksBuilder {
     /// Whoever reaches the route can use it up, for nobody's signature is known before the body is
     /// read. Where your proxy knows UNLOQ's addresses, let it keep the others out.
     ///
-    /// The integrations keep to it; whoever calls [`Hooks::verify`] counts for themselves.
+    /// The integrations keep to it; whoever calls [`Hooks::verify`] asks [`Hooks::takes_on`].
     pub fn deliveries_a_second(mut self, deliveries: u32) -> Self {
         self.deliveries_a_second = deliveries;
         self

@@ -77,7 +77,7 @@ where
         return Err(Reason::Preflight(headers));
     }
     let admitted = hooks.admit::<E>(head)?;
-    if !hooks.settings.pace.admits(clock::steady()) {
+    if !hooks.takes_on(clock::steady()) {
         return Err(Reason::Limited);
     }
     let body = match timeout(hooks.read_time(), read(body, admitted.body_limit())).await {

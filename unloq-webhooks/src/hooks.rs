@@ -87,6 +87,13 @@ impl Hooks {
         ))
     }
 
+    /// Whether one more delivery is taken on at `now`, a time since whenever that does not run
+    /// backwards: by [`HooksBuilder::deliveries_a_second`]. Ask once for each, when its head is admitted
+    /// and before its body is read; where it is not, answer with [`Answer::busy`](crate::Answer::busy).
+    pub fn takes_on(&self, now: Duration) -> bool {
+        self.settings.pace.admits(now)
+    }
+
     /// Head and body at once. See [`admit`](Self::admit) and [`Admitted::verify`].
     ///
     /// # Errors

@@ -49,10 +49,6 @@ pub(crate) struct Settings {
     pub(crate) replay: Arc<dyn ReplayStore>,
     pub(crate) budget: Duration,
     pub(crate) read_time: Duration,
-    #[cfg_attr(
-        not(any(feature = "axum", feature = "tower", feature = "actix")),
-        expect(dead_code, reason = "the integrations keep to it")
-    )]
     pub(crate) pace: Pace,
 }
 

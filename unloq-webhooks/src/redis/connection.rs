@@ -1,9 +1,12 @@
 //! The way to Redis.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use ::redis::{
-    Client, FromRedisValue, Script,
+    Client, FromRedisValue, RedisResult, Script,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 
@@ -20,8 +23,16 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_m
 /// Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Connection {
-    commands: ConnectionManager,
+    client: Client,
+    line: Arc<Mutex<Line>>,
     namespace: String,
+}
+
+/// What commands are sent on. It comes back by itself when it breaks.
+struct Line {
+    commands: ConnectionManager,
+    /// Counts those before it.
+    number: u64,
 }
 
 impl Connection {
@@ -35,15 +46,13 @@ impl Connection {
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
         let client = Client::open(url).map_err(|_| RedisError::Address)?;
-        let config = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(ANSWER))
-            .set_connection_timeout(Some(CONNECT))
-            .set_min_delay(RETRY.0)
-            .set_max_delay(RETRY.1);
-        let commands = ConnectionManager::new_lazy_with_config(client, config)
-            .map_err(|_| RedisError::Address)?;
+        let line = Line {
+            commands: commands(&client).map_err(|_| RedisError::Address)?,
+            number: 0,
+        };
         Ok(Self {
-            commands,
+            client,
+            line: Arc::new(Mutex::new(line)),
             // In braces: a cluster keeps all keys of an application on one node, as the scripts need it.
             namespace: format!("{{{namespace}}}:unloq"),
         })
@@ -66,7 +75,11 @@ impl Connection {
         for argument in arguments {
             invocation.arg(*argument);
         }
-        let answer = invocation.invoke_async(&mut self.commands.clone()).await;
+        let (number, mut line) = {
+            let line = self.line();
+            (line.number, line.commands.clone())
+        };
+        let answer = invocation.invoke_async(&mut line).await;
         // The error itself may quote what was asked.
         answer.map_err(|error| {
             tracing::warn!(
@@ -74,7 +87,37 @@ impl Connection {
                 code = error.code(),
                 "Redis does not answer as it should"
             );
+            if error.is_timeout() {
+                self.give_up(number);
+            }
             StoreUnavailable
         })
     }
+
+    /// The line did not answer: it may be half open, which nobody ever tells us, and then it would
+    /// stay silent for ever. A Redis that is merely slow gets a new line a second at most.
+    fn give_up(&self, number: u64) {
+        let mut line = self.line();
+        if line.number == number
+            && let Ok(commands) = commands(&self.client)
+        {
+            *line = Line {
+                commands,
+                number: number + 1,
+            };
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn commands(client: &Client) -> RedisResult<ConnectionManager> {
+    let config = ConnectionManagerConfig::new()
+        .set_response_timeout(Some(ANSWER))
+        .set_connection_timeout(Some(CONNECT))
+        .set_min_delay(RETRY.0)
+        .set_max_delay(RETRY.1);
+    ConnectionManager::new_lazy_with_config(client.clone(), config)
 }

@@ -9,6 +9,13 @@
 mod abuse;
 mod answers;
 mod devices;
+#[cfg(feature = "metrics")]
+mod metered;
+mod pace;
+#[cfg(feature = "metrics")]
+#[path = "../../../keylockr-client/tests/emulated/recorded.rs"]
+#[allow(dead_code, reason = "made for more")]
+mod recorded;
 mod refusals;
 mod remote;
 mod setup;

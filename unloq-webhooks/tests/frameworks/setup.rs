@@ -13,10 +13,12 @@ use axum::{
 };
 use http::{Request, StatusCode};
 use tower::ServiceExt;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 use unloq_webhooks::{ConfigError, Hooks, Logout, Secret, Signed, UnloqId};
 
-use crate::stage::{BODY, JSON, PATH, reply, secret, signature};
+use crate::stage::{
+    Act, BODY, Delivery, FRONTS, JSON, PATH, SECRET, Stage, reply, secret, signature,
+};
 
 /// As in the house's own example: sessions of the application's own, a plain `post`.
 #[derive(Clone, Default)]
@@ -214,4 +216,46 @@ async fn a_budget_can_be_set() {
     let reply = test::call_service(&app, actix_request().to_request());
     let reply = timeout(Duration::from_millis(301), reply).await;
     assert_eq!(reply.unwrap().status(), 503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_of_a_hook_names_its_span_and_no_secret() {
+    use std::time::Duration;
+
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        // Every span with all its fields, whether or not something is said in it.
+        .with_span_events(FmtSpan::FULL)
+        .with_writer(log.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    for front in FRONTS {
+        log.0.lock().unwrap().clear();
+        let stage = Stage::new(front);
+        stage.send(Delivery::genuine()).await;
+        stage.send(Delivery::genuine()).await;
+        let other = r#"{"unloq_id":"1234","sid":"sess-another"}"#;
+        stage.handler.act(Act::Take(Duration::from_secs(60)));
+        stage.send(Delivery::signed(other)).await;
+        stage
+            .send(Delivery::genuine().header("x-unloq-signature", signature(BODY)))
+            .await;
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert!(
+            text.contains("unloq.hook{hook=logout}"),
+            "{front:?}: {text}"
+        );
+        assert!(text.contains("took too long"), "{front:?}: {text}");
+        for secret in [
+            SECRET,
+            "sess-0f1e2d3c",
+            "sess-another",
+            &signature(BODY),
+            &signature(other),
+        ] {
+            assert!(!text.contains(secret), "{front:?}: {secret} is in {text}");
+        }
+    }
 }

@@ -87,8 +87,12 @@ pub(crate) async fn run(options: Options, console: &Console) -> Result<Outcome, 
 }
 
 /// Why the service could not be used, with what to do: for a sign-in that cannot even start.
-pub(crate) async fn unreachable(client: &Client, error: &Error) -> Trouble {
-    match Api::new(client) {
+pub(crate) async fn unreachable(
+    client: &Client,
+    options: &ServiceOptions,
+    error: &Error,
+) -> Trouble {
+    match Api::new(client, options) {
         Ok(api) => contact::explain(&api, error).await,
         Err(trouble) => trouble,
     }
@@ -110,7 +114,7 @@ impl<'a> Patient<'a> {
             .map_err(|error| Trouble::refused(format!("no keys can be made: {error}")))?;
         Ok(Self {
             options,
-            api: Api::new(&client)?,
+            api: Api::new(&client, options)?,
             service: options.service()?,
             client,
             keys: Arc::new(keys),

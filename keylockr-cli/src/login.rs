@@ -79,7 +79,7 @@ async fn sign_in(options: &Options, console: Console) -> Result<Box<Authorized>,
     tokio::select! {
         result = syncing => {
             if let Err(error) = result {
-                return Err(doctor::unreachable(&client, &error).await.into());
+                return Err(doctor::unreachable(&client, &options.service, &error).await.into());
             }
         }
         () = &mut interrupted => return Err(Ending::Cancelled),

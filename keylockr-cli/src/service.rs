@@ -1,12 +1,15 @@
 //! Which service of which API: the options that `login` and `doctor` share.
 
+use std::path::PathBuf;
+
 use clap::builder::NonEmptyStringValueParser;
 use keylockr_client::{
-    Client, DEFAULT_BASE_URL,
+    Client, ConfigError, DEFAULT_BASE_URL,
     proto::{AppTag, Revision, Service, SvcId},
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
-use crate::outcome::Trouble;
+use crate::{outcome::Trouble, source::Source};
 
 /// The dialect of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -38,14 +41,39 @@ pub(crate) struct ServiceOptions {
     /// The service's dialect.
     #[arg(long, env = "KEYLOCKR_FAMILY", value_enum, default_value = "seed")]
     pub(crate) family: Family,
+    /// Trust the certificates of this file (PEM or DER), too: for a KeyLockr of one's own.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
 }
 
 impl ServiceOptions {
     /// A client of the API.
     pub(crate) fn client(&self) -> Result<Client, Trouble> {
-        Client::builder(&self.api)
-            .build()
-            .map_err(|error| Trouble::usage(format!("--api: {error}")))
+        let mut builder = Client::builder(&self.api);
+        for root in self.roots()? {
+            builder = builder.root_certificate(root);
+        }
+        builder.build().map_err(|error| {
+            let option = match error {
+                ConfigError::Transport(_) => "--ca",
+                _ => "--api",
+            };
+            Trouble::usage(format!("{option}: {error}"))
+        })
+    }
+
+    /// What `--ca` adds to the trusted roots, DER each.
+    pub(crate) fn roots(&self) -> Result<Vec<Vec<u8>>, Trouble> {
+        let Some(path) = &self.ca else {
+            return Ok(Vec::new());
+        };
+        let bytes = Source::File(path.clone()).read()?;
+        if !bytes.starts_with(b"-----BEGIN") {
+            return Ok(vec![bytes.to_vec()]);
+        }
+        let roots: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+        let roots = roots.map_err(|_| Trouble::usage("--ca: the PEM cannot be read"))?;
+        Ok(roots.into_iter().map(|root| root.to_vec()).collect())
     }
 
     /// The service, without app data: a command line has no use for a record.

@@ -9,7 +9,7 @@ use keylockr_client::{
 use tokio::time::timeout;
 use url::Url;
 
-use crate::outcome::Trouble;
+use crate::{outcome::Trouble, service::ServiceOptions};
 
 /// Most bytes of an answer: enough for somebody else's page.
 const LIMIT: usize = 1024 * 1024;
@@ -24,8 +24,8 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    pub(crate) fn new(client: &Client) -> Result<Self, Trouble> {
-        let transport = NetTransport::new(&[])
+    pub(crate) fn new(client: &Client, options: &ServiceOptions) -> Result<Self, Trouble> {
+        let transport = NetTransport::new(&options.roots()?)
             .map_err(|error| Trouble::refused(format!("no connection can be set up: {error}")))?;
         Ok(Self {
             base: client.base_url().clone(),

@@ -47,7 +47,7 @@ pub(crate) fn wire(api: &Api, error: &TransportError) -> Trouble {
         TransportErrorKind::Tls => Trouble::refused(format!(
             "no TLS connection to {at} ({cause})"
         ))
-        .with_fix("check that --api (KEYLOCKR_API) names a host that its certificate is made for, that nothing in between opens the connection (a company's proxy), and that this port speaks TLS: an emulator is http://"),
+        .with_fix("check that --api (KEYLOCKR_API) names a host that its certificate is made for, that nothing in between opens the connection (a company's proxy), and that this port speaks TLS: an emulator is http://; --ca trusts a certificate of your own"),
         TransportErrorKind::Timeout => Trouble::refused(format!("{at} did not answer in time"))
             .with_fix("check --api (KEYLOCKR_API), and whether a firewall drops what goes there"),
         kind => Trouble::refused(format!("what answers at {at} is no API ({kind}: {cause})"))

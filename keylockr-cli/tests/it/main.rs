@@ -16,4 +16,5 @@ mod login;
 mod shell;
 mod site;
 mod terminal;
+mod tls;
 mod vectors;

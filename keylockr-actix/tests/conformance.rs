@@ -29,7 +29,8 @@ use actix_web::{
     web,
 };
 use keylockr_actix::{
-    Account, KeyLockrMiddleware, RequireUser, SameOrigin, SteadyStore, User, Vault, VaultRejection,
+    Account, KeyLockr, KeyLockrMiddleware, RequireUser, SameOrigin, SteadyStore, User, Vault,
+    VaultRejection,
     keylockr_login::{self, BodyError, MAX_BODY},
     routes,
 };
@@ -72,6 +73,13 @@ impl Adapter for Actix {
                         .wrap(guard())
                         .get(read_note)
                         .put(write_note),
+                )
+                .app_data(web::Data::new(service.clone()))
+                .service(web::resource("/sessions").wrap(guard()).get(own_sessions))
+                .service(
+                    web::resource("/sessions/{handle}")
+                        .wrap(guard())
+                        .delete(end_session),
                 )
                 .route("/", web::get().to(home))
                 .route("/remember", web::get().to(remembered))
@@ -144,6 +152,26 @@ async fn write_note(
     let etag = note::write(&vault, kind, if_match, body).await?;
     let etag = (header::ETAG, etag);
     Ok(HttpResponse::NoContent().insert_header(etag).finish())
+}
+
+async fn own_sessions(keylockr: web::Data<KeyLockr>, user: User) -> HttpResponse {
+    match keylockr.sessions_of(user.safe_id()).await {
+        Ok(sessions) => HttpResponse::Ok().json(site::sessions(&sessions, user.session_handle())),
+        Err(_) => HttpResponse::ServiceUnavailable().finish(),
+    }
+}
+
+async fn end_session(
+    keylockr: web::Data<KeyLockr>,
+    user: User,
+    _: SameOrigin,
+    handle: web::Path<String>,
+) -> HttpResponse {
+    match keylockr.end_session_of(user.safe_id(), &handle).await {
+        Ok(true) => HttpResponse::NoContent().finish(),
+        Ok(false) => HttpResponse::NotFound().finish(),
+        Err(_) => HttpResponse::ServiceUnavailable().finish(),
+    }
 }
 
 async fn account(account: Account<String>) -> String {

@@ -22,15 +22,16 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::Body,
+    extract::Path,
     http::{HeaderMap, StatusCode, header},
     response::IntoResponse,
-    routing::get,
+    routing::{delete, get},
 };
 use keylockr_emulator::conformance::{Adapter, REMEMBERED, Running, Setup};
 use keylockr_tower::{
-    Account, KeyLockrLayer, RequireUser, SameOrigin, User, Vault, VaultRejection,
+    Account, KeyLockr, KeyLockrLayer, RequireUser, SameOrigin, User, Vault, VaultRejection,
     keylockr_login::{self, BodyError, MAX_BODY},
     routes,
 };
@@ -64,10 +65,13 @@ impl Adapter for Axum {
             .route("/api/me", get(me))
             .route("/account", get(account))
             .route("/api/notes", get(read_note).put(write_note))
+            .route("/sessions", get(own_sessions))
+            .route("/sessions/{handle}", delete(end_session))
             .route_layer(RequireUser::redirect_to("/login"))
             .route("/", get(home))
             .route("/remember", get(remembered).put(remember))
             .nest("/login", routes())
+            .layer(Extension(keylockr.clone()))
             .layer(KeyLockrLayer::new(keylockr.clone(), sessions))
             .into_make_service_with_connect_info::<SocketAddr>();
 
@@ -130,6 +134,25 @@ async fn write_note(
     let body = body.map_err(|_| BodyError::TooLarge);
     let etag = note::write(&vault, kind, if_match, body).await?;
     Ok((StatusCode::NO_CONTENT, [(header::ETAG, etag)]))
+}
+
+async fn own_sessions(Extension(keylockr): Extension<KeyLockr>, user: User) -> impl IntoResponse {
+    let sessions = keylockr.sessions_of(user.safe_id()).await;
+    let sessions = sessions.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    Ok::<_, StatusCode>(Json(site::sessions(&sessions, user.session_handle())))
+}
+
+async fn end_session(
+    Extension(keylockr): Extension<KeyLockr>,
+    user: User,
+    _: SameOrigin,
+    Path(handle): Path<String>,
+) -> StatusCode {
+    match keylockr.end_session_of(user.safe_id(), &handle).await {
+        Ok(true) => StatusCode::NO_CONTENT,
+        Ok(false) => StatusCode::NOT_FOUND,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
 }
 
 async fn account(Account(account): Account<String>) -> String {

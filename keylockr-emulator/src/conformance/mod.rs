@@ -123,6 +123,7 @@ macro_rules! conformance_suite {
                 logout_kills_on_server,
                 logout_deletes_the_connection,
                 session_limits,
+                people_end_their_own_sessions,
             }
             completion {
                 completion_replay_refused,

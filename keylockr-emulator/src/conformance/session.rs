@@ -269,3 +269,56 @@ pub async fn session_limits(adapter: impl Adapter) {
     let user = &browser;
     eventually(|| async move { user.me().await == Err(401) }).await;
 }
+
+/// A person's sessions by handle and browser, the one that asks marked with a star.
+async fn sessions(browser: &Browser) -> Vec<(String, String)> {
+    let list = browser.get("/sessions").send().await.expect(200).json();
+    let entry = |entry: &Value| {
+        let browser = entry["browser"].as_str().unwrap_or("unknown");
+        let star = if entry["here"] == true { "*" } else { "" };
+        let handle = entry["handle"].as_str().expect("a handle");
+        (handle.to_owned(), format!("{browser}{star}"))
+    };
+    list.as_array().expect("a list").iter().map(entry).collect()
+}
+
+async fn end(browser: &Browser, handle: &str) -> u16 {
+    let call = browser.call(Method::DELETE, &format!("/sessions/{handle}"));
+    let reply = call.header("origin", browser.origin()).send().await;
+    reply.status
+}
+
+/// Everybody sees and ends their own sessions, and nobody else's.
+pub async fn people_end_their_own_sessions(adapter: impl Adapter) {
+    let stage = Stage::new(&adapter).await;
+    let bob = stage.signed_in("bob").await;
+    let [(bobs, _)] = &sessions(&bob).await[..] else {
+        panic!("one session of bob's");
+    };
+    let there = stage
+        .browser()
+        .saying("user-agent", "Mozilla/5.0 (Android 14) Firefox/130.0");
+    stage.sign_in(&there, "alice").await;
+    let here = stage.browser();
+    stage.sign_in(&here, "alice").await;
+    let list = sessions(&here).await;
+    let names: Vec<_> = list.iter().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(names, ["unknown*", "Firefox on Android"]);
+    let (own, other) = (&list[0].0, &list[1].0);
+
+    assert_eq!(end(&here, bobs).await, 404, "somebody else's");
+    assert_eq!(end(&here, "unknown").await, 404);
+    let bare = here.call(Method::DELETE, &format!("/sessions/{other}"));
+    bare.send().await.expect(403);
+    assert_eq!(end(&stage.browser(), other).await, 401);
+    assert!(bob.me().await.is_ok() && there.me().await.is_ok());
+
+    assert_eq!(end(&here, other).await, 204);
+    assert_eq!(there.me().await, Err(401));
+    assert_eq!(end(&here, other).await, 404, "once");
+    assert_eq!(sessions(&here).await.len(), 1);
+    here.post("/login/logout").send().await.expect(204);
+    let again = stage.signed_in("alice").await;
+    let left = sessions(&again).await;
+    assert!(left.len() == 1 && left[0].0 != *own, "signed out: {left:?}");
+}

@@ -25,10 +25,12 @@ pub trait Adapter {
     /// | `GET /api/me` | guarded: 200 JSON `{"safe_id","nickname","signed_in_at"}`, `no-store` |
     /// | `GET /account` | guarded: 200 `text/plain`, the account that the admit hook loaded, as its extractor gives it |
     /// | `GET`, `PUT /api/notes` | guarded: the person's encrypted record, as in section 3 of the project's contract |
+    /// | `GET /sessions` | guarded: 200 JSON array of the person's sessions, last seen first: `{"handle","browser","here"}`, `here` whether it is this one |
+    /// | `DELETE /sessions/{handle}` | guarded, own origin: ends one of them, 204; 404 when none of theirs has this handle |
     /// | `PUT /remember` | public: JSON object of texts, each written into the session under its name: 204 |
     /// | `GET /remember` | public: 200 JSON object of every text that `PUT /remember` can have left in the session (names: see [`REMEMBERED`]) |
     ///
-    /// A session store that fails in one of the last two is a 503.
+    /// A store that fails in one of the last four is a 503.
     fn serve(&self, setup: Setup) -> impl Future<Output = Running>;
 }
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use keylockr_emulator::conformance::{Admission, Admissions, AdmitMode, Setup};
 use keylockr_login::{
-    AccountUnavailable, Admit, Family, KeyLockr, Limits, NotAdmitted, Revision, SessionPolicy,
-    SignIn, VaultConfig,
+    AccountUnavailable, Admit, Family, KeyLockr, Limits, ListedSession, NotAdmitted, Revision,
+    SessionPolicy, SignIn, VaultConfig,
 };
+
+use serde_json::{Value, json};
 
 use crate::attempts::SwitchedAttempts;
 
@@ -88,4 +90,13 @@ impl Admit for Door {
     ) -> Result<Option<String>, AccountUnavailable> {
         Ok(Some(format!("account of {}", user.safe_id())))
     }
+}
+
+/// A person's sessions as the suite wants them; `here` is the handle of the one that asks.
+pub(crate) fn sessions(sessions: &[ListedSession], here: &str) -> Value {
+    let session = |session: &ListedSession| {
+        let (handle, browser) = (&session.handle, &session.browser);
+        json!({ "handle": handle, "browser": browser, "here": handle == here })
+    };
+    sessions.iter().map(session).collect()
 }

@@ -1,9 +1,12 @@
 //! The way to Redis: one address, one namespace, connections that come back.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, RedisResult, Script,
+    AsyncConnectionConfig, Client, FromRedisValue, RedisError as Failure, RedisResult, Script,
     aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection, PubSub},
 };
 
@@ -20,8 +23,15 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_m
 #[derive(Clone)]
 pub(super) struct Connection {
     client: Client,
-    commands: ConnectionManager,
+    line: Arc<Mutex<Line>>,
     namespace: String,
+}
+
+/// What commands are sent on. It comes back by itself when it breaks.
+struct Line {
+    commands: ConnectionManager,
+    /// Counts those before it.
+    number: u64,
 }
 
 impl Connection {
@@ -35,16 +45,13 @@ impl Connection {
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
         let client = Client::open(url).map_err(|_| RedisError::Address)?;
-        let config = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(ANSWER))
-            .set_connection_timeout(Some(CONNECT))
-            .set_min_delay(RETRY.0)
-            .set_max_delay(RETRY.1);
-        let commands = ConnectionManager::new_lazy_with_config(client.clone(), config)
-            .map_err(|_| RedisError::Address)?;
+        let line = Line {
+            commands: commands(&client).map_err(|_| RedisError::Address)?,
+            number: 0,
+        };
         Ok(Self {
             client,
-            commands,
+            line: Arc::new(Mutex::new(line)),
             // In braces: a cluster keeps all keys of a site on one node, as the scripts need it.
             namespace: format!("{{{namespace}}}"),
         })
@@ -64,8 +71,9 @@ impl Connection {
         &self,
         command: &redis::Cmd,
     ) -> Result<T, StoreUnavailable> {
-        let answer = command.query_async(&mut self.commands.clone()).await;
-        available(answer)
+        let (number, mut commands) = self.commands();
+        let answer = command.query_async(&mut commands).await;
+        available(answer.inspect_err(|error| self.judge(number, error)))
     }
 
     pub(super) async fn run<T: FromRedisValue>(
@@ -81,7 +89,33 @@ impl Connection {
         for argument in arguments {
             invocation.arg(*argument);
         }
-        available(invocation.invoke_async(&mut self.commands.clone()).await)
+        let (number, mut commands) = self.commands();
+        let answer = invocation.invoke_async(&mut commands).await;
+        available(answer.inspect_err(|error| self.judge(number, error)))
+    }
+
+    fn commands(&self) -> (u64, ConnectionManager) {
+        let line = self.line();
+        (line.number, line.commands.clone())
+    }
+
+    /// Gives a line up that does not answer: it may be half open, which nobody ever tells us, and
+    /// then it would stay silent for ever. A Redis that is merely slow gets a new line a second at most.
+    fn judge(&self, number: u64, error: &Failure) {
+        let mut line = self.line();
+        if error.is_timeout()
+            && line.number == number
+            && let Ok(commands) = commands(&self.client)
+        {
+            *line = Line {
+                commands,
+                number: number + 1,
+            };
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreUnavailable> {
@@ -107,6 +141,15 @@ impl Connection {
             .get_multiplexed_async_connection_with_config(&config);
         available(connection.await)
     }
+}
+
+fn commands(client: &Client) -> RedisResult<ConnectionManager> {
+    let config = ConnectionManagerConfig::new()
+        .set_response_timeout(Some(ANSWER))
+        .set_connection_timeout(Some(CONNECT))
+        .set_min_delay(RETRY.0)
+        .set_max_delay(RETRY.1);
+    ConnectionManager::new_lazy_with_config(client.clone(), config)
 }
 
 /// What went wrong is for the log alone: it may quote what was asked.

@@ -3,6 +3,7 @@
 //! This file is the only one of the KeyLockr libraries that asks the machine for the time.
 //! [`Clock`] follows tokio's clock, so tests with paused time control it.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -48,13 +49,14 @@ pub struct Clock {
     origin: Instant,
     local_at_origin: u64,
     correct: bool,
+    /// Nanoseconds since 1970 at `origin`, by the service's clock once it is known; good until 2554.
+    /// Apart from the state, for everybody asks what time it is, at every request.
+    unix_at_origin: AtomicU64,
     state: Mutex<State>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct State {
-    /// Time since 1970 at `origin`, by the service's clock once it is known.
-    unix_at_origin: Duration,
     measured: Option<Instant>,
     measurements: u64,
     drift: i64,
@@ -66,9 +68,7 @@ impl Clock {
     }
 
     fn starting_at(local: u64, correct: bool) -> Self {
-        let unix_at_origin = Duration::from_secs(local);
         let state = State {
-            unix_at_origin,
             measured: None,
             measurements: 0,
             drift: 0,
@@ -77,6 +77,7 @@ impl Clock {
             origin: monotonic(),
             local_at_origin: local,
             correct,
+            unix_at_origin: AtomicU64::new(nanos(Duration::from_secs(local))),
             state: Mutex::new(state),
         }
     }
@@ -84,7 +85,8 @@ impl Clock {
     /// Monotonic time since this clock was made, and the service's time.
     pub fn now(&self) -> Now {
         let elapsed = monotonic().saturating_duration_since(self.origin);
-        let unix = self.state().unix_at_origin.saturating_add(elapsed);
+        let at_origin = Duration::from_nanos(self.unix_at_origin.load(Ordering::Relaxed));
+        let unix = at_origin.saturating_add(elapsed);
         Now {
             elapsed,
             unix: UnixTime::from_secs(unix.as_secs()),
@@ -136,7 +138,9 @@ impl Clock {
         let mut state = self.state();
         if self.correct {
             // The answer is in whole seconds, rounded down: we are never ahead of the service.
-            state.unix_at_origin = Duration::from_secs(server).saturating_sub(since_origin);
+            let at_origin = Duration::from_secs(server).saturating_sub(since_origin);
+            self.unix_at_origin
+                .store(nanos(at_origin), Ordering::Relaxed);
         }
         state.drift = drift;
         state.measured = Some(answered);
@@ -148,6 +152,10 @@ impl Clock {
         // Every write is one assignment after the other of plain numbers: never half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn difference(local: u64, server: u64) -> i64 {

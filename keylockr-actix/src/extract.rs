@@ -76,8 +76,9 @@ impl FromRequest for SameOrigin {
 
 /// Who is signed in, where that can be told without waiting.
 fn user_at_once(request: &HttpRequest) -> Option<User> {
-    let handle = request.extensions().get::<Handle>().cloned()?;
-    handle.user_at_once().map(User::from)
+    let extensions = request.extensions();
+    let user = extensions.get::<Handle>()?.user_at_once();
+    user.cloned().map(User::from)
 }
 
 /// The rejection where a user is required and there is none who may pass.

@@ -74,13 +74,14 @@ impl Handle {
     }
 
     /// The same without waiting; `None` says nothing.
-    pub(crate) fn user_at_once(&self) -> Option<keylockr_login::User> {
+    pub(crate) fn user_at_once(&self) -> Option<&keylockr_login::User> {
         self.0.visit.user_at_once(&self.0.session)
     }
 
     /// Whether somebody is signed in, if that was asked already.
     pub(crate) fn knows_user(&self) -> Option<bool> {
-        self.0.visit.knows_user()
+        let user = self.0.visit.known_user()?;
+        Some(matches!(user, Ok(Some(_))))
     }
 
     /// The application's own user, as its admit hook loads it; `None` if nobody is signed in.

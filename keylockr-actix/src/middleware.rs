@@ -149,13 +149,17 @@ where
         if let Some(settling) = this.settling {
             return settling.as_mut().poll(cx);
         }
-        let (answer, handle) = (ready!(this.answer.poll(cx)), this.handle.clone());
-        let trouble = handle.trouble();
+        let answer = ready!(this.answer.poll(cx));
+        let trouble = this.handle.trouble();
+        let goes_out = match &answer {
+            Ok(_) => !trouble.is_unsaved() && this.handle.unheard().is_none(),
+            Err(_) => trouble.is_failure_within(),
+        };
+        if goes_out {
+            return Poll::Ready(answer.map(ServiceResponse::map_into_left_body));
+        }
+        let handle = this.handle.clone();
         let settling: Settling<B> = match answer {
-            Ok(response) if !trouble.is_unsaved() && handle.unheard().is_none() => {
-                return Poll::Ready(Ok(response.map_into_left_body()));
-            }
-            Err(error) if trouble.is_failure_within() => return Poll::Ready(Err(error)),
             // Boxed: nearly every answer goes out above, and would carry the room for this.
             Ok(response) => Box::pin(async move { Ok(settle(response, &handle).await) }),
             Err(error) => Box::pin(async move { Err(unstored(error, &handle).await) }),

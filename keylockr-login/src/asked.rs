@@ -2,7 +2,10 @@
 
 use std::{
     future::{Future, poll_fn},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -10,7 +13,11 @@ use std::{
 ///
 /// Nearly always one asks, and everybody after that finds the answer: both cost a lock that nobody
 /// holds, and nothing is allocated before somebody has to wait.
-pub(crate) struct Asked<T>(Mutex<State<T>>);
+pub(crate) struct Asked<T> {
+    state: Mutex<State<T>>,
+    /// Set after the answer is there, for those who would not wait for it.
+    is_answered: AtomicBool,
+}
 
 enum State<T> {
     Open,
@@ -38,20 +45,11 @@ impl<T: Clone> Asked<T> {
         }
     }
 
-    /// The same for an answer that is at hand, or not: `None` then, and while somebody asks.
-    pub(crate) fn or_at_once(&self, ask: impl FnOnce() -> Option<T>) -> Option<T> {
-        let turn = match self.poll_turn(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => return None,
-            Poll::Ready(Err(answer)) => return Some(answer),
-            Poll::Ready(Ok(turn)) => turn,
-        };
-        let answer = ask()?;
-        turn.tell(answer.clone());
-        Some(answer)
-    }
-
     /// The answer, if it is there.
     pub(crate) fn answer(&self) -> Option<T> {
+        if !self.is_answered.load(Ordering::Acquire) {
+            return None;
+        }
         match &*self.state() {
             State::Answered(answer) => Some(answer.clone()),
             State::Open | State::Asking(_) => None,
@@ -88,7 +86,7 @@ impl<T> Asked<T> {
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,6 +94,7 @@ impl<T> Turn<'_, T> {
     fn tell(mut self, answer: T) {
         self.is_over = true;
         self.asked.end_turn(State::Answered(answer));
+        self.asked.is_answered.store(true, Ordering::Release);
     }
 }
 
@@ -109,7 +108,10 @@ impl<T> Drop for Turn<'_, T> {
 
 impl<T> Default for Asked<T> {
     fn default() -> Self {
-        Self(Mutex::new(State::Open))
+        Self {
+            state: Mutex::new(State::Open),
+            is_answered: AtomicBool::new(false),
+        }
     }
 }
 
@@ -140,13 +142,11 @@ mod tests {
             asked.or_ask(ask),
             async {
                 assert_eq!(asked.answer(), None);
-                assert_eq!(asked.or_at_once(|| panic!("somebody asks")), None);
                 tell.send(7).unwrap();
             },
         );
         assert_eq!((first, second, third), (7, 7, 7));
         assert_eq!(asked.or_ask(ask).await, 7);
-        assert_eq!(asked.or_at_once(|| panic!("it is known")), Some(7));
         assert_eq!((asked.answer(), times.get()), (Some(7), 1));
     }
 
@@ -172,12 +172,5 @@ mod tests {
         assert!(first.as_mut().poll(&mut context).is_pending());
         let (second, ()) = tokio::join!(asked.or_ask(|| ready(5)), async { drop(first) });
         assert_eq!(second, 5);
-    }
-
-    #[test]
-    fn what_is_not_at_hand_stays_open() {
-        let asked = Asked::default();
-        assert_eq!(asked.or_at_once(|| None), None);
-        assert_eq!(asked.or_at_once(|| Some(3)), Some(3));
     }
 }

@@ -1,6 +1,11 @@
 //! One request, and who it is from once somebody asked.
 
-use std::{any::Any, fmt, future::Future, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    future::Future,
+    sync::{Arc, OnceLock},
+};
 
 use crate::{asked::Asked, keylockr::KeyLockr, refusal::Refusal, session::HttpSession, user::User};
 
@@ -14,6 +19,8 @@ pub type AnyAccount = Arc<dyn Any + Send + Sync>;
 /// is not asked again either.
 pub struct Visit {
     keylockr: KeyLockr,
+    /// What could be told without waiting: asked once, before everything else.
+    at_once: OnceLock<Option<User>>,
     user: Asked<Result<Option<User>, Refusal>>,
     account: Asked<Result<Option<AnyAccount>, Refusal>>,
 }
@@ -24,6 +31,7 @@ impl Visit {
     pub fn new(keylockr: KeyLockr) -> Self {
         Self {
             keylockr,
+            at_once: OnceLock::new(),
             user: Asked::default(),
             account: Asked::default(),
         }
@@ -44,27 +52,30 @@ impl Visit {
         session: Option<&'a S>,
     ) -> impl Future<Output = Result<Option<User>, Refusal>> + use<'a, S> {
         self.user.or_ask(move || async move {
-            match session {
-                Some(session) => self.keylockr.resolve(session).await,
-                None => Err(Refusal::LayerMissing),
+            let session = session.ok_or(Refusal::LayerMissing)?;
+            match self.user_at_once(session) {
+                Some(user) => Ok(Some(user.clone())),
+                None => self.keylockr.resolve(session).await,
             }
         })
     }
 
     /// The same without waiting, where the session is at hand and stands. `None` says nothing about
     /// whether somebody is signed in: [`user`](Self::user) does.
-    pub fn user_at_once<S: HttpSession>(&self, session: &S) -> Option<User> {
-        let known = self
-            .user
-            .or_at_once(|| Some(Ok(Some(self.keylockr.resolve_at_once(session)?))));
-        known?.ok()?
+    pub fn user_at_once<S: HttpSession>(&self, session: &S) -> Option<&User> {
+        if !S::AT_HAND {
+            return None;
+        }
+        let ask = || self.keylockr.resolve_at_once(session);
+        self.at_once.get_or_init(ask).as_ref()
     }
 
-    /// Whether somebody is signed in, if that was asked already.
-    #[must_use]
-    pub fn knows_user(&self) -> Option<bool> {
-        let user = self.user.answer()?;
-        Some(matches!(user, Ok(Some(_))))
+    /// What [`user`](Self::user) said, if that was asked already: for an extractor after a guard.
+    pub fn known_user(&self) -> Option<Result<Option<User>, Refusal>> {
+        match self.at_once.get() {
+            Some(Some(user)) => Some(Ok(Some(user.clone()))),
+            Some(None) | None => self.user.answer(),
+        }
     }
 
     /// The application's own user, as its admit hook loads it; `None` if nobody is signed in.
@@ -89,6 +100,7 @@ impl fmt::Debug for Visit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Visit")
             .field("keylockr", &self.keylockr)
+            .field("at_once", &self.at_once)
             .field("user", &self.user.answer())
             .finish_non_exhaustive()
     }

@@ -8,20 +8,21 @@ use keylockr_login::{AnyAccount, Asker, KeyLockr, Refusal, Visit};
 use crate::{rejection::LayerMissing, request::original_uri, session::TowerSession};
 
 /// The login service, the request's session, and who that session belongs to once somebody asked.
+///
+/// The session stands here and not behind the visit's count: of boxes as small as one pointer a
+/// request has so many already that one more sends glibc's allocator its slow way, at every request.
 #[derive(Clone)]
-pub(crate) struct Handle(Arc<Inner>);
-
-struct Inner {
-    visit: Visit,
+pub(crate) struct Handle {
+    visit: Arc<Visit>,
     session: Option<TowerSession>,
 }
 
 impl Handle {
     pub(crate) fn new(keylockr: KeyLockr, session: Option<TowerSession>) -> Self {
-        Self(Arc::new(Inner {
-            visit: Visit::new(keylockr),
+        Self {
+            visit: Arc::new(Visit::new(keylockr)),
             session,
-        }))
+        }
     }
 
     /// The handle of a request that came through a [`KeyLockrLayer`](crate::KeyLockrLayer).
@@ -33,13 +34,12 @@ impl Handle {
     }
 
     pub(crate) fn keylockr(&self) -> &KeyLockr {
-        self.0.visit.keylockr()
+        self.visit.keylockr()
     }
 
     /// The session, unless the layer was built around something that is no session layer.
     pub(crate) fn session(&self) -> Result<&TowerSession, LayerMissing> {
-        self.0
-            .session
+        self.session
             .as_ref()
             .ok_or(LayerMissing::sessions())
             .inspect_err(|missing| tracing::error!("{missing}"))
@@ -49,12 +49,17 @@ impl Handle {
     pub(crate) fn user(
         &self,
     ) -> impl Future<Output = Result<Option<keylockr_login::User>, Refusal>> {
-        self.0.visit.user(self.session().ok())
+        self.visit.user(self.session().ok())
+    }
+
+    /// The same, if that was asked already.
+    pub(crate) fn known_user(&self) -> Option<Result<Option<keylockr_login::User>, Refusal>> {
+        self.visit.known_user()
     }
 
     /// The application's own user, as its admit hook loads it; `None` if nobody is signed in.
     pub(crate) async fn account(&self) -> Result<Option<AnyAccount>, Refusal> {
-        self.0.visit.account(self.session().ok()).await
+        self.visit.account(self.session().ok()).await
     }
 
     /// Who asked for what, for the answer to a refused request.
@@ -74,6 +79,6 @@ impl Handle {
 /// Without the session, whose id is a credential.
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handle").field(&self.0.visit).finish()
+        f.debug_tuple("Handle").field(&self.visit).finish()
     }
 }

@@ -18,9 +18,13 @@ keylockr_login::__define_user! {
 /// Nobody can tell, or the layer is missing. That nobody is signed in is no error here.
 pub async fn resolve(parts: &Parts) -> Result<Option<User>, UserRejection> {
     let handle = Handle::of(&parts.extensions)?;
-    // Boxed: a handler's future with this in it would be larger than what an allocator hands out
-    // quickly.
-    match Box::pin(handle.user()).await {
+    let answer = match handle.known_user() {
+        Some(answer) => answer,
+        // Boxed: a handler's future with this in it would be larger than what an allocator hands out
+        // quickly.
+        None => Box::pin(handle.user()).await,
+    };
+    match answer {
         Ok(user) => Ok(user.map(User)),
         Err(refusal) => Err(UserRejection::new(refusal, handle.asker(parts))),
     }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{PoisonError, RwLock, RwLockReadGuard},
+    sync::{
+        PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{RevocationStore, Revoked, Sought, StoreFuture};
@@ -14,6 +17,9 @@ use crate::{moment::Moment, policy::Revocations};
 /// that one that its person was revoked: safe, if sometimes too strict.
 pub struct MemoryRevocations {
     limit: usize,
+    /// Whether anything was ever revoked. Set before the revocation returns, so whoever was told of
+    /// it sees it; until then no request touches the lock.
+    has_any: AtomicBool,
     entries: RwLock<Entries>,
 }
 
@@ -42,6 +48,7 @@ impl MemoryRevocations {
     pub fn with_limit(limit: usize) -> Self {
         Self {
             limit: limit.max(1),
+            has_any: AtomicBool::new(false),
             entries: RwLock::default(),
         }
     }
@@ -114,6 +121,7 @@ impl RevocationStore for MemoryRevocations {
         let mut entries = entries.unwrap_or_else(PoisonError::into_inner);
         entries.add(whom, at, keep_until);
         entries.make_room(at, self.limit);
+        self.has_any.store(true, Ordering::Release);
         Box::pin(std::future::ready(Ok(())))
     }
 
@@ -122,7 +130,10 @@ impl RevocationStore for MemoryRevocations {
     }
 
     fn known(&self, sought: Sought<'_>) -> Option<Revocations> {
-        Some(self.entries().find(sought))
+        Some(match self.has_any.load(Ordering::Acquire) {
+            true => self.entries().find(sought),
+            false => Revocations::default(),
+        })
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {
@@ -156,12 +167,15 @@ mod tests {
             connection,
             person: "p",
         };
-        store.look_up(sought).await.unwrap()
+        let found = store.look_up(sought).await.unwrap();
+        assert_eq!(store.known(sought), Some(found), "at once too");
+        found
     }
 
     #[tokio::test]
     async fn the_latest_moment_counts_and_kinds_do_not_mix() {
         let store = MemoryRevocations::default();
+        assert_eq!(of(&store, "c").await, Revocations::default());
         store.revoke(connection("c"), at(5), at(100)).await.unwrap();
         store.revoke(connection("c"), at(3), at(100)).await.unwrap();
         store

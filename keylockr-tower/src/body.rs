@@ -1,4 +1,4 @@
-//! The two response bodies of this crate.
+//! The response body of this crate.
 
 use std::{
     convert::Infallible,
@@ -10,7 +10,6 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http_body::{Frame, SizeHint};
 use keylockr_login::{AnswerBody, EventStream};
-use pin_project_lite::pin_project;
 
 /// The body of every answer of the login routes: some bytes, or a stream of events.
 ///
@@ -37,6 +36,14 @@ impl Body {
     #[must_use]
     pub fn empty() -> Self {
         Self(Kind::Bytes(None))
+    }
+
+    /// The bytes of an answer that is no stream, as all refusals are.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        match self.0 {
+            Kind::Bytes(bytes) => bytes.unwrap_or_default(),
+            Kind::Events(_) => Bytes::new(),
+        }
     }
 }
 
@@ -88,75 +95,6 @@ impl http_body::Body for Body {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Kind::Events(_) => SizeHint::default(),
-        }
-    }
-}
-
-pin_project! {
-    /// The body of a guarded service: its own, or the guard's refusal.
-    #[derive(Debug)]
-    pub struct GuardBody<B> {
-        #[pin]
-        kind: GuardKind<B>,
-    }
-}
-
-pin_project! {
-    #[project = GuardKindProjection]
-    #[derive(Debug)]
-    enum GuardKind<B> {
-        Inner { #[pin] body: B },
-        Refusal { body: Body },
-    }
-}
-
-impl<B> GuardBody<B> {
-    pub(crate) fn inner(body: B) -> Self {
-        Self {
-            kind: GuardKind::Inner { body },
-        }
-    }
-
-    pub(crate) fn refusal(body: Body) -> Self {
-        Self {
-            kind: GuardKind::Refusal { body },
-        }
-    }
-}
-
-impl<B: Default> Default for GuardBody<B> {
-    fn default() -> Self {
-        Self::inner(B::default())
-    }
-}
-
-impl<B: http_body::Body<Data = Bytes>> http_body::Body for GuardBody<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match self.project().kind.project() {
-            GuardKindProjection::Inner { body } => body.poll_frame(cx),
-            GuardKindProjection::Refusal { body } => Pin::new(body)
-                .poll_frame(cx)
-                .map_err(|never| match never {}),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            GuardKind::Inner { body } => body.is_end_stream(),
-            GuardKind::Refusal { body } => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            GuardKind::Inner { body } => body.size_hint(),
-            GuardKind::Refusal { body } => body.size_hint(),
         }
     }
 }

@@ -6,9 +6,10 @@ use std::{
     mem,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
+use bytes::Bytes;
 use http::{Request, Response};
 use keylockr_login::{Refusal, Verdict};
 use pin_project_lite::pin_project;
@@ -17,7 +18,7 @@ use tower_service::Service;
 
 use crate::{
     answer,
-    body::{Body, GuardBody},
+    body::Body,
     check::{self, Check, Decision},
     handle::Handle,
     rejection::LayerMissing,
@@ -88,23 +89,27 @@ impl<S> Layer<S> for RequireUser {
     fn layer(&self, inner: S) -> Guard<S> {
         Guard {
             inner,
-            guard: self.clone(),
+            guard: Arc::new(self.clone()),
         }
     }
 }
 
 /// The service of a [`RequireUser`] layer.
+///
+/// A refusal is a body of the guarded service's own kind: bytes turn into it.
 #[derive(Clone, Debug)]
 pub struct Guard<S> {
     inner: S,
-    guard: RequireUser,
+    /// One count for both of its parts: axum clones a service several times a request.
+    guard: Arc<RequireUser>,
 }
 
 impl<S, B, R> Service<Request<B>> for Guard<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: From<Bytes>,
 {
-    type Response = Response<GuardBody<R>>;
+    type Response = Response<R>;
     type Error = S::Error;
     type Future = GuardFuture<S, B>;
 
@@ -113,23 +118,38 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> GuardFuture<S, B> {
-        let decision = match Handle::of(request.extensions()) {
+        let mut decision = match Handle::of(request.extensions()) {
             Ok(handle) => check::decide(&self.guard.check, handle.clone()),
-            Err(missing) => return GuardFuture::missing(missing),
+            Err(missing) => return GuardFuture::refused(missing.response()),
         };
-        // The service that was polled ready goes along; its fresh clone stays.
-        let clone = self.inner.clone();
-        let inner = mem::replace(&mut self.inner, clone);
-        GuardFuture {
-            state: State::Deciding {
-                decision,
-                held: Some(Held {
-                    request,
-                    inner,
-                    login: self.guard.login.clone(),
-                }),
+        // Nearly always it is at hand. Where it is not, the future asks again before anything else,
+        // and with the waker of its task.
+        let asked = decision
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        let state = match asked {
+            Poll::Ready(Ok(())) => State::Passed {
+                future: self.inner.call(request),
             },
-        }
+            Poll::Ready(Err(refusal)) => {
+                return GuardFuture::refused(refuse(request, refusal, &self.guard));
+            }
+            Poll::Pending => {
+                // The service that was polled ready goes along; its fresh clone stays.
+                let clone = self.inner.clone();
+                let inner = mem::replace(&mut self.inner, clone);
+                let guard = Arc::clone(&self.guard);
+                State::Deciding {
+                    decision,
+                    held: Some(Box::new(Held {
+                        request,
+                        inner,
+                        guard,
+                    })),
+                }
+            }
+        };
+        GuardFuture { state }
     }
 }
 
@@ -150,75 +170,80 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        Deciding { decision: Decision, held: Option<Held<S, B>> },
+        Deciding { decision: Decision, held: Option<Box<Held<S, B>>> },
         Passed { #[pin] future: S::Future },
-        Refused { response: Option<Response<Body>> },
+        Refused { response: Option<Box<Response<Body>>> },
     }
 }
 
-/// What waits for the decision.
+/// What waits for the decision. Boxed, like the refusal: nearly every request needs the room for
+/// neither.
 struct Held<S, B> {
     request: Request<B>,
     inner: S,
-    login: Option<Arc<str>>,
+    guard: Arc<RequireUser>,
 }
 
 impl<S: Service<Request<B>>, B> GuardFuture<S, B> {
-    fn missing(missing: LayerMissing) -> Self {
+    fn refused(response: Response<Body>) -> Self {
         Self {
             state: State::Refused {
-                response: Some(missing.response()),
+                response: Some(Box::new(response)),
             },
         }
     }
 }
 
-impl<S, B> Held<S, B> {
-    /// The answer to a request that does not pass.
-    fn refuse(self, refusal: Refusal) -> Response<Body> {
-        let (parts, _) = self.request.into_parts();
-        match Handle::of(&parts.extensions) {
-            Ok(_) if refusal == Refusal::LayerMissing => LayerMissing::sessions().response(),
-            Ok(handle) => {
-                answer::response(handle.asker(&parts).answer(refusal, self.login.as_deref()))
-            }
-            Err(missing) => missing.response(),
+/// The answer to a request that does not pass.
+fn refuse<B>(request: Request<B>, refusal: Refusal, guard: &RequireUser) -> Response<Body> {
+    let (parts, _) = request.into_parts();
+    match Handle::of(&parts.extensions) {
+        Ok(_) if refusal == Refusal::LayerMissing => LayerMissing::sessions().response(),
+        Ok(handle) => {
+            answer::response(handle.asker(&parts).answer(refusal, guard.login.as_deref()))
         }
+        Err(missing) => missing.response(),
     }
 }
 
 impl<S, B, R> Future for GuardFuture<S, B>
 where
     S: Service<Request<B>, Response = Response<R>>,
+    R: From<Bytes>,
 {
-    type Output = Result<Response<GuardBody<R>>, S::Error>;
+    type Output = Result<Response<R>, S::Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let mut state = self.as_mut().project().state;
             let next = match state.as_mut().project() {
+                StateProjection::Passed { future } => return future.poll(cx),
                 StateProjection::Deciding { decision, held } => {
                     let Poll::Ready(decision) = decision.as_mut().poll(cx) else {
                         return Poll::Pending;
                     };
-                    match (held.take(), decision) {
-                        (Some(mut held), Ok(())) => State::Passed {
-                            future: held.inner.call(held.request),
+                    let Some(held) = held.take() else {
+                        return Poll::Pending; // polled after its end
+                    };
+                    let Held {
+                        request,
+                        mut inner,
+                        guard,
+                    } = *held;
+                    match decision {
+                        Ok(()) => State::Passed {
+                            future: inner.call(request),
                         },
-                        (Some(held), Err(refusal)) => State::Refused {
-                            response: Some(held.refuse(refusal)),
+                        Err(refusal) => State::Refused {
+                            response: Some(Box::new(refuse(request, refusal, &guard))),
                         },
-                        (None, _) => return Poll::Pending, // polled after its end
                     }
-                }
-                StateProjection::Passed { future } => {
-                    return future
-                        .poll(cx)
-                        .map_ok(|response| response.map(GuardBody::inner));
                 }
                 StateProjection::Refused { response } => {
                     return match response.take() {
-                        Some(response) => Poll::Ready(Ok(response.map(GuardBody::refusal))),
+                        Some(response) => {
+                            Poll::Ready(Ok(response.map(|body| R::from(body.into_bytes()))))
+                        }
                         None => Poll::Pending, // polled after its end
                     };
                 }

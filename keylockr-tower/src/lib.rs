@@ -190,6 +190,30 @@
 //!
 //! The attempt's own cookie (`kl_login`, `__Host-kl_login` on https) is set by the routes.
 //!
+//! # Several servers
+//!
+//! With the feature `redis` all servers of a site are one, and need no sticky routing: one starts a
+//! sign-in, another shows its events, a third finishes it, and a server that dies is replaced within
+//! seconds. They share a Redis, a seal key, the public origin, and the store of the sessions.
+//!
+//! ```
+//! # #[cfg(all(feature = "redis", feature = "net"))]
+//! # fn builder(seal_key: &str) -> Result<keylockr_tower::KeyLockrBuilder, Box<dyn std::error::Error>> {
+//! use keylockr_tower::{KeyLockr, SealKey, keylockr_login::RedisStores};
+//!
+//! let redis = RedisStores::new("rediss://:password@redis.internal/", "acme")?;
+//! let seal_key = SealKey::from_base64(seal_key).ok_or("a seal key is 32 bytes in base64")?;
+//! Ok(KeyLockr::builder("svc_acme", "Acme Web")
+//!     .public_origin("https://acme.example")
+//!     .redis(&redis)
+//!     .seal_key(seal_key))
+//! # }
+//! ```
+//!
+//! While Redis is away every answer that depends on it is a 503, and nobody is signed out. Vaults are
+//! the exception to all that: an open one is in the memory of one server. `examples/axum-login` is a site
+//! like that, its sessions included.
+//!
 //! # The end
 //!
 //! Sign-in pages hold an event stream open. [`KeyLockr::shutdown`] ends those streams with a
@@ -262,7 +286,7 @@ mod vault;
 #[cfg(feature = "axum")]
 pub use self::routes::routes;
 pub use self::{
-    body::{Body, GuardBody},
+    body::Body,
     guard::{Guard, GuardFuture, RequireUser},
     layer::{KeyLockrLayer, KeyLockrService},
     rejection::{LayerMissing, Refused, UserRejection},
@@ -280,8 +304,3 @@ pub use keylockr_login::{
     Route, SealKey, SessionPolicy, SignIn, StartError, Texts, Theme, UnixTime, Unready,
     VaultConfig, VaultError, Verdict,
 };
-
-/// The snippet on the repository's front page compiles, or this test fails.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-mod front_page {}

@@ -8,7 +8,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use http::{HeaderValue, Request, Response, StatusCode, header::RETRY_AFTER};
@@ -42,11 +42,14 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let mut response = ready!(self.project().inner.poll(cx))?;
-        if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        // Changed where it is: a response is too large to be moved for nothing.
+        let mut answer = self.project().inner.poll(cx);
+        if let Poll::Ready(Ok(response)) = &mut answer
+            && response.status() == StatusCode::INTERNAL_SERVER_ERROR
+        {
             response.extensions_mut().insert(Answered);
         }
-        Poll::Ready(Ok(response))
+        answer
     }
 }
 
@@ -98,8 +101,9 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let mut response = ready!(self.project().inner.poll(cx))?;
-        if response.status() == StatusCode::INTERNAL_SERVER_ERROR
+        let mut answer = self.project().inner.poll(cx);
+        if let Poll::Ready(Ok(response)) = &mut answer
+            && response.status() == StatusCode::INTERNAL_SERVER_ERROR
             && response.extensions_mut().remove::<Answered>().is_none()
         {
             let refusal = Refusal::StoreUnavailable;
@@ -110,6 +114,6 @@ where
             }
             response.extensions_mut().insert(refusal);
         }
-        Poll::Ready(Ok(response))
+        answer
     }
 }

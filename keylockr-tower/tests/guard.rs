@@ -135,6 +135,25 @@ async fn a_store_that_does_not_answer_is_no_sign_out() {
 }
 
 #[tokio::test]
+async fn a_store_that_answers_late_lets_pass_all_the_same() {
+    let site = site(|app| app.route_layer(RequireUser::redirect_to("/login"))).await;
+    let mut browser = Browser::new(site.app);
+    browser.sign_in(&site.emulator, "alice").await;
+
+    site.store.set(StoreState::Hanging);
+    let (reply, ()) = tokio::join!(browser.page("/inner/page"), async {
+        site.store.set(StoreState::Up);
+    });
+    assert_eq!((reply.status, &*reply.text), (StatusCode::OK, "inside"));
+
+    site.store.set(StoreState::Hanging);
+    let (reply, ()) = tokio::join!(browser.page("/inner/page"), async {
+        site.store.set(StoreState::Down);
+    });
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
 async fn a_predicate_says_no_or_cannot_tell() {
     let site = site(|app| {
         let asks = RequireUser::redirect_to("/login")

@@ -189,6 +189,30 @@
 //!
 //! The attempt's own cookie (`kl_login`, `__Host-kl_login` on https) is set by the routes.
 //!
+//! # Several servers
+//!
+//! With the feature `redis` all servers of a site are one, and need no sticky routing: one starts a
+//! sign-in, another shows its events, a third finishes it, and a server that dies is replaced within
+//! seconds. They share a Redis, a seal key, the public origin, and the store of the sessions.
+//!
+//! ```
+//! # #[cfg(all(feature = "redis", feature = "net"))]
+//! # fn builder(seal_key: &str) -> Result<keylockr_actix::KeyLockrBuilder, Box<dyn std::error::Error>> {
+//! use keylockr_actix::{KeyLockr, SealKey, keylockr_login::RedisStores};
+//!
+//! let redis = RedisStores::new("rediss://:password@redis.internal/", "acme")?;
+//! let seal_key = SealKey::from_base64(seal_key).ok_or("a seal key is 32 bytes in base64")?;
+//! Ok(KeyLockr::builder("svc_acme", "Acme Web")
+//!     .public_origin("https://acme.example")
+//!     .redis(&redis)
+//!     .seal_key(seal_key))
+//! # }
+//! ```
+//!
+//! While Redis is away every answer that depends on it is a 503, and nobody is signed out. Vaults are
+//! the exception to all that: an open one is in the memory of one server. `examples/actix-login` is a site
+//! like that, its sessions included.
+//!
 //! # The end
 //!
 //! Sign-in pages hold an event stream open. [`KeyLockr::shutdown`] ends those streams with a

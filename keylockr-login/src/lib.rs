@@ -66,11 +66,25 @@
 //!
 //! # Stores
 //!
-//! Attempts and revocations are kept in memory, bounded, unless [`AttemptStore`] and
-//! [`RevocationStore`] are implemented over something that processes share. What must not be read or
-//! altered there is sealed with [`SealKey`]s. With the defaults a restart forgets pending attempts and
-//! the revocations of sessions that an outside session store still holds; the next check of their
-//! connections finds out about removed ones.
+//! Attempts, revocations and the lists of people's sessions are kept in memory, bounded, unless
+//! [`AttemptStore`], [`RevocationStore`] and [`SessionIndex`] are implemented over something that
+//! processes share: `RedisStores` does, [`RateStore`] for the limit on starts included. What must not
+//! be read or altered there is sealed with [`SealKey`]s. With the defaults a restart forgets pending
+//! attempts and the revocations of sessions that an outside session store still holds; the next check
+//! of their connections finds out about removed ones.
+//!
+//! [`KeyLockr::sessions_of`] lists where a person is signed in, and [`KeyLockr::end_session_of`] ends
+//! one of those.
+//!
+//! # Features
+//!
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `net` | yes | the way to KeyLockr over the network |
+//! | `qr` | yes | codes as SVG and PNG |
+//! | `redis` | | `RedisStores`: what the processes of a site share, in Redis 7.0 or later |
+//! | `metrics` | | counters, gauges and histograms |
+//! | `fast` | | signing and key agreement in assembly |
 
 mod account_type;
 mod adapter;

@@ -319,6 +319,10 @@ impl Shared {
                 attempt = %id,
                 "approved when it was over, or could not be stored: nobody is signed in by it"
             );
+            if approved == Some(None) {
+                // By its time, if that is over; else it could not be sealed.
+                self.write_end(id, End::Failed(Failure::Site)).await;
+            }
         }
         self.handovers().remove(id);
     }

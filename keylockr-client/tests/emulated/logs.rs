@@ -12,7 +12,7 @@ use base64::prelude::{
 use keylockr_client::proto::link::Request;
 use keylockr_client::proto::{KeyLifetime, Revision};
 use keylockr_emulator::{FaultKind, NewService};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
 use crate::world::{SignedIn, World, appdata, done, seed};
 
@@ -60,6 +60,8 @@ pub(crate) fn install() {
         tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
             .with_ansi(false)
+            // Every span with all its fields, whether or not something is said in it.
+            .with_span_events(FmtSpan::FULL)
             .with_writer(Router)
             .init();
     });
@@ -169,6 +171,8 @@ async fn log_capture_has_no_secrets() {
         "the socket is open",
         "the login has ended",
         "closing the socket",
+        "keylockr.login: keylockr_client",
+        "keylockr.connection{app_id=",
     ] {
         assert!(text.contains(promised), "{promised}");
     }

@@ -6,6 +6,7 @@
 #[allow(dead_code, reason = "made for the flows")]
 #[path = "../emulated/browser.rs"]
 mod browser;
+#[allow(dead_code, reason = "made for the flows")]
 #[path = "../emulated/clock.rs"]
 mod clock;
 #[allow(dead_code, reason = "made for the flows")]
@@ -20,7 +21,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
 use crate::stage::Stage;
 
@@ -52,6 +53,8 @@ async fn log_capture_has_no_secrets() {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_ansi(false)
+        // Every span with all its fields, whether or not something is said in it.
+        .with_span_events(FmtSpan::FULL)
         .with_writer(log.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -87,6 +90,17 @@ async fn log_capture_has_no_secrets() {
         log.contains("signed in") && log.contains("ended"),
         "the log was captured: {log}"
     );
+    for span in [
+        "keylockr.request{route=\"/start\"}",
+        "keylockr.request{route=\"/finish\"}",
+        &format!(
+            "keylockr.attempt{{attempt={} taken_over=false}}:keylockr.login",
+            attempt.id
+        ),
+        &format!("keylockr.connection{{app_id={}}}", user.app_id()),
+    ] {
+        assert!(log.contains(span), "no {span} in the log:\n{log}");
+    }
     let tmp_id = attempt.code.split("tmp_id=").nth(1).unwrap();
     for (what, secret) in [
         ("the binding cookie", binding.as_str()),

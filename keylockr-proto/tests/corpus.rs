@@ -2,6 +2,8 @@
 //! them makes the crate ask for more than four times their size and 64 KiB.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "corpus_checks/answers.rs"]
+mod answers;
 #[allow(dead_code, reason = "some of it is the fuzzer's")]
 #[path = "corpus_checks/protocol.rs"]
 mod protocol;
@@ -11,7 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
-use keylockr_proto::{Document, FilekeyBlob, Window, handshake_reply};
+use keylockr_proto::{Document, FilekeyBlob, VerifyOutcome, Window, handshake_reply};
 use protocol::Ways;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -39,6 +41,8 @@ fn replay(target: &str, check: fn(&[u8])) {
     assert!(seen >= 20, "{seen} seeds for {target}");
 }
 
+const NO_ANSWER: VerifyOutcome = VerifyOutcome::Failed { refusal: None };
+
 /// What it is, what it is read from, and how.
 type Way<'a> = (&'a str, &'a [u8], &'a mut dyn FnMut());
 
@@ -47,7 +51,7 @@ fn assert_bounded(input: &[u8], path: &Path) {
     let around = protocol::around(input).unwrap_or_default();
     // Made ready by whoever comes first, once for the process.
     protocol::open_both(&around, Window::CLIENT);
-    let mut ways: [Way<'_>; 6] = [
+    let mut ways: [Way<'_>; 7] = [
         ("a document", input, &mut || {
             if let Ok(document) = Document::parse(input) {
                 std::hint::black_box(document.canonical());
@@ -64,6 +68,9 @@ fn assert_bounded(input: &[u8], path: &Path) {
             std::hint::black_box(reply.is_ok());
         }),
         ("an address", input, &mut || protocol::address(input)),
+        ("an answer", input, &mut || {
+            std::hint::black_box(VerifyOutcome::from_response(200, input) == NO_ANSWER);
+        }),
         ("a box", &around, &mut || {
             protocol::open_both(&around, Window::CLIENT);
         }),
@@ -126,4 +133,9 @@ fn corpus_ws_sig() {
 #[test]
 fn corpus_handshake_reply() {
     replay("handshake_reply", protocol::handshake_answer);
+}
+
+#[test]
+fn corpus_app_verify() {
+    replay("app_verify", answers::app_verify);
 }

@@ -4,16 +4,12 @@ use std::collections::BTreeMap;
 
 use keylockr_proto::KeyLifetime;
 
+use super::depth;
 use crate::login_events::{EVENTS, Event, Run, Stage, kind_of};
 use crate::peer::Dialect;
 
 /// How many sequences there were, by what they came to.
 type Counts = BTreeMap<&'static str, u64>;
-
-fn depth() -> usize {
-    let set = std::env::var("KEYLOCKR_EVENTS").ok();
-    set.map_or(3, |text| text.parse().expect("a number of events"))
-}
 
 /// Plays `order`, and then every order of up to `left` more events that can follow it.
 fn explore(stage: &Stage, order: &mut Vec<Event>, left: usize, counts: &mut Counts) {

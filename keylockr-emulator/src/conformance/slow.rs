@@ -20,7 +20,10 @@ pub async fn slow_peer_matrix(adapter: impl Adapter) {
     let say = |text: String| async move {
         let stream = TcpStream::connect(address).await;
         let mut stream = stream.expect("a connection");
-        stream.write_all(text.as_bytes()).await.expect("a way to the site");
+        stream
+            .write_all(text.as_bytes())
+            .await
+            .expect("a way to the site");
         stream
     };
     let silent = join_all((0..200).map(|_| say(String::new()))).await;
@@ -46,7 +49,10 @@ pub async fn slow_peer_matrix(adapter: impl Adapter) {
     for user in ["alice", "bob"] {
         let browser = stage.browser();
         stage.sign_in(&browser, user).await;
-        assert!(browser.me().await.is_ok(), "an honest person is kept waiting");
+        assert!(
+            browser.me().await.is_ok(),
+            "an honest person is kept waiting"
+        );
     }
     for stream in large {
         // What is too long by its own account is not waited for.

@@ -14,6 +14,8 @@ mod pages {
     mod how_it_works {}
     #[doc = include_str!("migration.md")]
     mod migration {}
+    #[doc = include_str!("operations.md")]
+    mod operations {}
     #[doc = include_str!("security.md")]
     mod security {}
     #[doc = include_str!("troubleshooting.md")]

@@ -88,6 +88,12 @@ impl Given {
             .collect()
     }
 
+    /// Whether it says this itself, where an answer may repeat it.
+    pub(super) fn says(&self, text: &str) -> bool {
+        let body = String::from_utf8_lossy(&self.body);
+        self.query.contains(text) || body.contains(text)
+    }
+
     pub(super) fn peer(&self) -> Option<IpAddr> {
         self.peer
     }

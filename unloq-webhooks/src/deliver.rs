@@ -111,7 +111,7 @@ where
     let span = tracing::info_span!("unloq.hook", %hook);
     let mut delivery = Delivery::new(hook);
     let handled = timeout(budget, turn(hooks, verified, run, &mut delivery));
-    let handled = async { handled.await }.instrument(span.clone()).await;
+    let handled = handled.instrument(span.clone()).await;
     handled.unwrap_or_else(|_| {
         span.in_scope(|| {
             tracing::error!(%hook, ?budget, "the handler of a web hook took too long, and was stopped");

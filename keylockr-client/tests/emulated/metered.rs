@@ -17,7 +17,7 @@ fn assert_known(recorded: &Recorded) {
         Kind::Histogram => 'h',
     };
     let known = |metric: &'static Metric| (metric.name, letter(metric.kind), metric.labels);
-    recorded.assert_known(ALL.iter().map(known));
+    recorded.assert_known(&ALL.iter().map(known).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,6 +19,14 @@ enum Number {
     Samples(Vec<f64>),
 }
 
+/// A metric: its name, whether it is a (c)ounter, (g)auge or (h)istogram, and its labels with all their
+/// values.
+pub(crate) type Known = (
+    &'static str,
+    char,
+    &'static [(&'static str, &'static [&'static str])],
+);
+
 /// Records what this thread counts until it is dropped.
 pub(crate) struct Recording {
     _guard: LocalRecorderGuard<'static>,
@@ -69,21 +77,17 @@ impl Recorded {
         counted.collect::<Vec<_>>().join("\n")
     }
 
-    /// Whether every series is one of these, with nothing but its labels and their values:
-    /// names, whether it is a (c)ounter, (g)auge or (h)istogram, and labels.
-    pub(crate) fn assert_known<'a>(
-        &self,
-        known: impl Iterator<Item = (&'a str, char, &'a [(&'a str, &'a [&'a str])])> + Clone,
-    ) {
+    /// Every series is one of these, with nothing but its labels and their values.
+    pub(crate) fn assert_known(&self, known: &[Known]) {
         for (series, number) in self.0.lock().unwrap().iter() {
             let kind = match number {
                 Number::Counter(_) => 'c',
                 Number::Gauge(_) => 'g',
                 Number::Samples(_) => 'h',
             };
-            let found = known.clone().find(|(name, _, _)| *name == of(series));
+            let found = known.iter().find(|(name, _, _)| *name == of(series));
             let (name, expected, labels) = found.unwrap_or_else(|| panic!("unknown: {series}"));
-            assert_eq!(kind, expected, "{series}");
+            assert_eq!(kind, *expected, "{series}");
             let given: Vec<_> = series[name.len()..]
                 .trim_matches(['{', '}'])
                 .split(',')

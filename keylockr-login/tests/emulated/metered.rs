@@ -21,7 +21,7 @@ fn assert_known(recorded: &Recorded) {
     };
     let known = |metric: &'static Metric| (metric.name, letter(metric.kind), metric.labels);
     let all = ALL.iter().chain(keylockr_client::metrics::ALL);
-    recorded.assert_known(all.map(known));
+    recorded.assert_known(&all.map(known).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]

@@ -49,6 +49,12 @@ pub(crate) struct ServiceOptions {
 impl ServiceOptions {
     /// A client of the API.
     pub(crate) fn client(&self) -> Result<Client, Trouble> {
+        if self.api.contains('@') {
+            // Not repeated: what stands before it is a password.
+            return Err(Trouble::usage(
+                "--api: an API's address has no user and no password",
+            ));
+        }
         let mut builder = Client::builder(&self.api);
         for root in self.roots()? {
             builder = builder.root_certificate(root);

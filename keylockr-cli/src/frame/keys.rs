@@ -38,17 +38,18 @@ pub(super) struct KeyOptions {
 struct NamedKey(String, Zeroizing<String>);
 
 impl FromStr for NamedKey {
-    type Err = &'static str;
+    type Err = std::convert::Infallible;
 
+    /// Takes everything: the parser of the command line repeats what it refuses.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, key) = text.split_once('=').ok_or("NAME=KEY is expected")?;
+        let (name, key) = text.split_once('=').unwrap_or(("", text));
         Ok(Self(name.to_owned(), Zeroizing::new(key.to_owned())))
     }
 }
 
 impl fmt::Debug for NamedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("NamedKey").field(&self.0).finish()
+        f.write_str("NamedKey")
     }
 }
 
@@ -121,34 +122,37 @@ impl Keys {
     }
 
     fn add(&mut self, name: &str, text: &str) -> Result<(), Trouble> {
-        let bytes = bytes(text).ok_or_else(|| {
-            Trouble::usage(format!(
-                "the key {name:.32} is not 32 bytes in hexadecimal or base64"
+        // Not repeated: it may be a key, in the wrong place.
+        let name = NAMES.into_iter().find(|known| *known == name);
+        let name = name.ok_or_else(|| {
+            Trouble::usage("one of the keys has a name that there is not").with_fix(format!(
+                "write NAME=KEY; the names are {}",
+                NAMES.join(", ")
             ))
+        })?;
+        let bytes = bytes(text).ok_or_else(|| {
+            Trouble::usage(format!("{name} is not 32 bytes in hexadecimal or base64"))
         })?;
         let weak = |_| {
             Trouble::refused(format!("{name} is a key that nobody may use (E_KEY)"))
                 .with_fix("it is of small order or no key at all: look where it comes from")
         };
-        let side = if name.starts_with("client") {
-            &mut self.client
-        } else {
-            &mut self.server
-        };
-        match name.split_once('_').map(|(_, half)| half) {
-            _ if !NAMES.contains(&name) => {
-                return Err(Trouble::usage(format!(
-                    "there is no key of the name {:.32}",
-                    name.escape_default().to_string()
-                ))
-                .with_fix(format!("the names are {}", NAMES.join(", "))));
+        let (client, server) = (&mut self.client, &mut self.server);
+        match name {
+            "client_sign_sk" => client.sign_secret = Some(SignSecret::from_bytes(&bytes)),
+            "client_sign_pk" => {
+                client.sign_public = Some(SignPublic::from_bytes(&bytes).map_err(weak)?);
             }
-            Some("sign_sk") => side.sign_secret = Some(SignSecret::from_bytes(&bytes)),
-            Some("sign_pk") => {
-                side.sign_public = Some(SignPublic::from_bytes(&bytes).map_err(weak)?);
+            "client_enc_sk" => client.box_secret = Some(BoxSecret::from_bytes(&bytes)),
+            "client_enc_pk" => {
+                client.box_public = Some(BoxPublic::from_bytes(&bytes).map_err(weak)?);
             }
-            Some("enc_sk") => side.box_secret = Some(BoxSecret::from_bytes(&bytes)),
-            _ => side.box_public = Some(BoxPublic::from_bytes(&bytes).map_err(weak)?),
+            "server_sign_sk" => server.sign_secret = Some(SignSecret::from_bytes(&bytes)),
+            "server_sign_pk" => {
+                server.sign_public = Some(SignPublic::from_bytes(&bytes).map_err(weak)?);
+            }
+            "server_enc_sk" => server.box_secret = Some(BoxSecret::from_bytes(&bytes)),
+            _ => server.box_public = Some(BoxPublic::from_bytes(&bytes).map_err(weak)?),
         }
         Ok(())
     }

@@ -298,7 +298,7 @@ async fn messages_and_keys_that_cannot_be_used_name_the_fix() {
         (json!({ "client_enc_sk": secret }), "server_enc_pk"),
         (json!({ "client_enc_sk": "abc" }), "32 bytes"),
         (json!({ "client_enc_sk": 7 }), "JSON object of texts"),
-        (json!({ "clientkey": secret }), "no key of the name"),
+        (json!({ "clientkey": secret }), "a name that there is not"),
     ] {
         let environment = [("KEYLOCKR_KEYS", keys.to_string())];
         let environment = [(environment[0].0, environment[0].1.as_str())];
@@ -306,6 +306,13 @@ async fn messages_and_keys_that_cannot_be_used_name_the_fix() {
         assert_eq!(ran.code, Some(2), "{keys}: {ran:?}");
         assert!(ran.err.contains(expected), "{keys}: {}", ran.err);
         ran.hides(&[&secret]);
+    }
+    // Nor is a key shown that stands where its name belongs.
+    for key in [secret.clone(), format!("{secret}=client_enc_sk")] {
+        let ran = run_with(&["frame", "open", "--key", &key], &[], b"82").await;
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.err.contains("write NAME=KEY"), "{}", ran.err);
+        ran.hides(&[&secret, &secret[..32]]);
     }
     let ran = run_with(&["frame", "open"], &[], b"82").await;
     assert!(ran.err.contains("there are no keys"), "{}", ran.err);

@@ -202,7 +202,7 @@ impl<S: Site> Browser<S> {
     ///
     /// # Errors
     ///
-    /// [`TestError::NoAnswer`] and [`TestError::Path`], as all requests.
+    /// [`TestError::NoAnswer`] and [`TestError::Unsendable`], as all requests.
     pub async fn get(&mut self, path: &str) -> Result<Answer, TestError> {
         self.request(Method::GET, path, "*/*", None).await
     }
@@ -236,7 +236,7 @@ impl<S: Site> Browser<S> {
     /// As [`get`](Self::get).
     pub async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Result<Answer, TestError> {
         let path = request.uri().to_string();
-        let bad = |_| TestError::Path(self.origin.clone());
+        let bad = |_| TestError::Unsendable(self.origin.clone());
         let host = self.origin.split_once("://");
         let host = host.map_or(self.origin.as_str(), |(_, host)| host);
         let host = HeaderValue::try_from(host).map_err(bad)?;
@@ -286,7 +286,7 @@ impl<S: Site> Browser<S> {
         };
         let request = request
             .body(Full::new(bytes))
-            .map_err(|_| TestError::Path(path.to_owned()))?;
+            .map_err(|_| TestError::Unsendable(path.to_owned()))?;
         self.send(request).await
     }
 

@@ -49,9 +49,9 @@ pub enum TestError {
     /// Nothing final was heard within 30 seconds.
     #[error("the sign-in has not come to an end within 30 seconds")]
     Endless,
-    /// A request that cannot be made: the path is none.
-    #[error("`{0}` is no path")]
-    Path(String),
+    /// A request that cannot be made of this path or origin.
+    #[error("`{0}` cannot be asked for")]
+    Unsendable(String),
 }
 
 impl TestError {

@@ -159,7 +159,7 @@ async fn mistakes_are_told() {
         .unwrap_err();
     assert!(error.to_string().contains("only http://"), "{error}");
     let error = browser.get("no path at all").await.unwrap_err();
-    assert!(matches!(error, TestError::Path(_)), "{error}");
+    assert!(matches!(error, TestError::Unsendable(_)), "{error}");
     let error = browser
         .clone()
         .mounted_at("/teapot?")

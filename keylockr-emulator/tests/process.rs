@@ -69,6 +69,22 @@ fn get(origin: &str, path: &str) -> String {
     answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
+/// An answer, from its first line.
+fn post(origin: &str, path: &str, body: &str) -> String {
+    let host = origin.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 fn signalled(mut running: Running, signal: &str) -> Option<i32> {
     let pid = running.child.id().to_string();
     assert!(
@@ -135,6 +151,82 @@ fn the_state_is_there_after_a_signal() {
     );
     assert!(damaged.stdout.is_empty());
     std::fs::remove_file(&file).unwrap();
+}
+
+/// A disk without room, as far as one process can be given one: a limit on the size of its files.
+#[test]
+fn a_full_disk_is_told_survived_and_leaves_the_file_whole() {
+    let name = format!("keylockr-emulator-full-{}", std::process::id());
+    let file = std::env::temp_dir().join(name);
+    let path = file.to_str().unwrap();
+    let first = start(&["--state", path]);
+    let key = get(&first.api, "/v3/key_enc");
+    assert_eq!(signalled(first, "-TERM"), Some(0));
+    let before = std::fs::metadata(&file).unwrap().len();
+
+    // In blocks of 512 bytes: what there is fits, and little more. Without the trap the signal would
+    // end the program, which a full disk does not send.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"",
+        before / 512 + 2
+    );
+    let mut child = Command::new("sh")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_keylockr-emulator")])
+        .args(["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
+        .args(["--state", path])
+        .env_remove("RUST_LOG")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let control = ready["control"].as_str().unwrap();
+    for number in 0..40 {
+        let body = format!("{{\"user\":\"somebody-{number}\"}}");
+        assert!(post(control, "/_emu/v1/users", &body).starts_with("HTTP/1.1 201"));
+    }
+    assert!(
+        get(control, "/_emu/v1/users").contains("somebody-39"),
+        "it serves"
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut log = String::new();
+    let stderr = child.stderr.take();
+    stderr.unwrap().read_to_string(&mut log).unwrap();
+    assert!(
+        log.contains(path) && log.contains("cannot be written"),
+        "{log}"
+    );
+
+    let kept = std::fs::read_to_string(&file).unwrap();
+    serde_json::from_str::<serde_json::Value>(&kept).expect("whole");
+    assert!(kept.contains("somebody-0") && !kept.contains("somebody-39"));
+    let mut beside = file.clone().into_os_string();
+    beside.push(".new");
+    assert!(!std::path::Path::new(&beside).exists(), "nothing is left");
+    assert_eq!(get(&start(&["--state", path]).api, "/v3/key_enc"), key);
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn a_device_is_no_state_file() {
+    for path in ["/dev/full", "/dev"] {
+        let output = command(&["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
+            .args(["--state", path])
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{path}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            error.contains(path) && error.contains("not a file"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -57,6 +57,10 @@ impl World {
 
 /// Reads a state file; `None` when there is none yet.
 pub(crate) fn load(path: &Path) -> io::Result<Option<SavedWorld>> {
+    // A device (`/dev/full`, say) has no end, and must not be replaced by a file.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(named(path, "cannot be used", &"it is not a file"));
+    }
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -71,7 +75,7 @@ pub(crate) fn load(path: &Path) -> io::Result<Option<SavedWorld>> {
     }
 }
 
-/// Writes the file whole or not at all.
+/// Writes the file whole or not at all: where there is no room, the former one stays as it was.
 pub(crate) fn store(path: &Path, saved: &SavedWorld) -> io::Result<()> {
     let bytes = serde_json::to_vec(saved).map_err(io::Error::other)?;
     let temporary = beside(path);
@@ -80,7 +84,7 @@ pub(crate) fn store(path: &Path, saved: &SavedWorld) -> io::Result<()> {
         // It may not even be there.
         let _ = fs::remove_file(&temporary);
     }
-    written
+    written.map_err(|error| named(path, "cannot be written", &error))
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -90,6 +94,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
     file.write_all(bytes)?;
+    // Otherwise the new name could be on the disk before what it names.
     file.sync_all()
 }
 

@@ -151,7 +151,9 @@ impl Shared {
         let stored = tokio::task::spawn_blocking(move || save::store(&path, &saved)).await;
         match stored {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the state file was not written"),
+            Ok(Err(error)) => {
+                tracing::warn!("{error}; what was kept before stays, and this goes on")
+            }
             Err(error) => tracing::warn!(%error, "the state file was not written"),
         }
     }

@@ -9,6 +9,8 @@
 mod given;
 mod inputs;
 mod leads;
+#[cfg(test)]
+mod properties;
 mod site;
 
 use self::given::Given;

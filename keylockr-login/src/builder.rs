@@ -31,7 +31,7 @@ use crate::store::RedisStores;
 /// An application's own answers for refusals.
 pub(crate) type Restyle = Arc<dyn Fn(&Refusal, bool) -> Option<Answer> + Send + Sync>;
 
-/// Collects the configuration of a [`KeyLockr`].
+/// Collects the configuration of a [`KeyLockr`](crate::KeyLockr).
 ///
 /// The service's name and the site's title are all it needs; everything else has a default.
 #[must_use = "nothing is built until `build` or `connect`"]
@@ -236,7 +236,7 @@ impl KeyLockrBuilder {
     }
 
     /// Gives every signed-in person a vault: their own end-to-end encrypted record, see
-    /// [`KeyLockr::vault`]. It needs app data to be asked for: [`Self::app_tag`] in the seed family,
+    /// [`KeyLockr::vault`](crate::KeyLockr::vault). It needs app data to be asked for: [`Self::app_tag`] in the seed family,
     /// [`Self::ask_app_data`] in the appdata family.
     ///
     /// Connections made with fresh keys, which the seed family always uses, live in this process
@@ -318,7 +318,8 @@ impl KeyLockrBuilder {
         self
     }
 
-    /// Where sessions are listed by person, for [`KeyLockr::sessions_of`]: in memory.
+    /// Where sessions are listed by person, for
+    /// [`KeyLockr::sessions_of`](crate::KeyLockr::sessions_of): in memory.
     pub fn session_index(mut self, index: Arc<dyn SessionIndex>) -> Self {
         self.index = Some(index);
         self

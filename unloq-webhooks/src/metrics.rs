@@ -15,8 +15,10 @@
 #[cfg(any(feature = "axum", feature = "tower", feature = "actix"))]
 mod told;
 
+#[cfg(feature = "actix")]
+pub(crate) use told::missing;
 #[cfg(any(feature = "axum", feature = "tower", feature = "actix"))]
-pub(crate) use told::{Delivery, Outcome, handled_in, missing, possible_replay, verdict};
+pub(crate) use told::{Delivery, Outcome, handled_in, possible_replay, verdict};
 
 /// One metric as it is exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,8 @@
 
 #[cfg(doctest)]
 mod pages {
+    #[doc = include_str!("../README.md")]
+    mod front_page {}
     #[doc = include_str!("architecture.md")]
     mod architecture {}
     #[doc = include_str!("deployment.md")]

@@ -14,6 +14,7 @@ use tokio::time::sleep;
 
 use crate::{
     browser::{Attempt, Browser},
+    clock,
     stage::{ORIGIN, Sessions},
 };
 
@@ -49,6 +50,7 @@ impl Site {
     async fn new(family: Family, seed: u64) -> Self {
         let emulator = Emulator::builder().seed(seed).handshake_limit(0);
         let emulator = emulator.start().await.unwrap();
+        tokio::spawn(clock::breathe());
         let target = emulator.api();
         let target = target.strip_prefix("http://").unwrap().parse().unwrap();
         let proxy = ChaosProxy::start(target, seed).await.unwrap();
@@ -216,8 +218,8 @@ async fn late_messages_cost_no_login() {
 
 #[tokio::test(start_paused = true)]
 async fn late_answers_cost_no_login() {
-    // Three calls there and back: within what a start waits.
-    let late = Trouble::Delay { up_to: within(2) };
+    // Three calls there and back, each in several pieces: within what a start waits.
+    let late = Trouble::Delay { up_to: within(1) };
     assert_eq!(sign_ins(2, Begins::TheStart, late).await, 100);
 }
 
@@ -308,18 +310,19 @@ async fn a_flapping_network_is_survived() {
     let site = Site::new(Family::Seed, 12).await;
     let mut outcome = Outcome::default();
     for round in 0..rounds() {
+        // It is gone when the phone approves, comes back, and is gone again.
         let flaps = async {
             loop {
-                sleep(Duration::from_secs(3)).await;
-                site.proxy.set(Trouble::Away);
                 sleep(Duration::from_secs(4)).await;
                 site.proxy.clear();
-                sleep(Duration::from_secs(5)).await;
+                sleep(Duration::from_secs(8)).await;
+                site.proxy.set(Trouble::Away);
             }
         };
         let user = ["alice", "bob"][usize::from(round % 2 == 1)];
+        let away = Some(Chaos::from(Trouble::Away));
         tokio::select! {
-            () = site.sign_in(user, &mut outcome) => site.proxy.clear(),
+            () = site.sign_in_in(away, user, &mut outcome) => site.proxy.clear(),
             () = flaps => {}
         }
     }

@@ -5,6 +5,7 @@
 
 mod admission;
 mod attempts;
+mod bad_days;
 mod browser;
 mod came_back;
 #[cfg(feature = "net")]
@@ -20,6 +21,8 @@ mod possession;
 #[cfg(feature = "metrics")]
 #[path = "../../../keylockr-client/tests/emulated/recorded.rs"]
 mod recorded;
+#[cfg(feature = "redis")]
+mod redis_trouble;
 mod revocation;
 mod sessions;
 mod sign_in;

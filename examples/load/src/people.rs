@@ -21,6 +21,9 @@ use crate::{
 
 /// Between two looks at `/healthz` while people come.
 const LOOK: Duration = Duration::from_millis(10);
+/// Before somebody whose start was refused tries again, and how often.
+const PAUSE: Duration = Duration::from_secs(1);
+const TRIES: u32 = 20;
 /// Of those who wait, how many are asked whether they still do.
 const ASKED: usize = 200;
 
@@ -29,6 +32,8 @@ pub(crate) struct Site {
     addresses: Vec<String>,
     control: String,
     turn: AtomicUsize,
+    /// Starts that were answered with 503.
+    pub(crate) refused: AtomicUsize,
 }
 
 impl Site {
@@ -37,6 +42,7 @@ impl Site {
             addresses: programs.addresses.clone(),
             control: programs.control.clone(),
             turn: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
         }
     }
 
@@ -114,12 +120,18 @@ async fn one_sign_in(site: &Site, browser: &mut Web, phone: &mut Web) -> Result<
 }
 
 async fn start(site: &Site, browser: &mut Web) -> Result<(String, String)> {
-    site.balance(browser);
-    let started = browser
-        .post("/login/start", None)
-        .await?
-        .expect(201)?
-        .json()?;
+    let mut tries = 0;
+    let started = loop {
+        site.balance(browser);
+        let started = browser.post("/login/start", None).await?;
+        if started.status != 503 || tries == TRIES {
+            break started.expect(201)?.json()?;
+        }
+        // As the page says: not now. People press again.
+        site.refused.fetch_add(1, Ordering::Relaxed);
+        tries += 1;
+        sleep(PAUSE).await;
+    };
     let attempt = started["attempt"].as_str().ok_or("no attempt")?;
     let code = started["qr"].as_str().ok_or("no code")?;
     let (_, tmp_id) = code.split_once("tmp_id=").ok_or("no tmp_id")?;
@@ -175,16 +187,21 @@ pub(crate) async fn wait(
     Ok((waiting, Latency::new(times, over), healthz))
 }
 
+/// Somebody who is signed in: their cookies.
+pub(crate) async fn somebody(site: &Site) -> Result<BTreeMap<String, String>> {
+    let mut somebody = site.browser();
+    let mut phone = Web::new(&site.control, None);
+    one_sign_in(site, &mut somebody, &mut phone).await?;
+    Ok(somebody.cookies)
+}
+
 /// The pages that are asked for while people wait, one person for each of them.
 pub(crate) async fn ask(
     site: &Arc<Site>,
     waiting: &[Waiting],
+    session: &BTreeMap<String, String>,
     requests: u32,
 ) -> Result<Vec<(&'static str, Latency)>> {
-    let mut somebody = site.browser();
-    let mut phone = Web::new(&site.control, None);
-    one_sign_in(site, &mut somebody, &mut phone).await?;
-    let session = somebody.cookies;
     let requests = usize::try_from(requests)?;
 
     let status = asked(site, requests, |at| {

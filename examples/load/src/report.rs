@@ -25,6 +25,8 @@ pub(crate) struct Report {
     pub(crate) full: Memory,
     pub(crate) peak: Memory,
     pub(crate) still_waiting: f64,
+    /// Starts that were answered with 503 first.
+    pub(crate) refused: usize,
     pub(crate) load_average: String,
 }
 
@@ -92,9 +94,10 @@ impl Report {
         }
         let _ = writeln!(
             out,
-            "\n{:.1} KiB for each who waits; {:.0} % still see their code.\n",
+            "\n{:.1} KiB for each who waits; {:.0} % still see their code; {} starts were refused first.\n",
             self.attempt(),
-            self.still_waiting
+            self.still_waiting,
+            self.refused
         );
         out
     }
@@ -120,6 +123,7 @@ impl Report {
                 "most": memory(&self.peak),
             },
             "kib_per_attempt": rounded(self.attempt()),
+            "refused_starts": self.refused,
             "still_waiting_percent": rounded(self.still_waiting),
         })
     }

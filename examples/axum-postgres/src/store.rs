@@ -162,10 +162,6 @@ fn key(id: &Id) -> Vec<u8> {
 }
 
 /// In seconds since 1970; by the table's own clock it is over then.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a moment within 200 million years"
-)]
 fn ends_at(record: &Record) -> f64 {
     record.expiry_date.unix_timestamp() as f64
 }

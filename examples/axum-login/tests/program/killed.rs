@@ -120,8 +120,7 @@ async fn sign_in(site: &Balancer, emulator: &Emulator, mut dice: Dice) {
         let tmp_id = tmp_id(started["qr"].as_str().unwrap());
         site.counters.steps.fetch_add(1, Ordering::Relaxed);
         let qr = format!("/login/qr.svg?attempt={attempt}");
-        let (code, _) = site.ask(&mut person, "GET", &qr).await;
-        let code = code.expect(200).text().to_owned();
+        let code = code(site, &mut person, &qr).await;
         // The phone is slower than the page: from at once to some six seconds.
         let mut looks_until_approval = dice.below(15);
         let mut approved = false;
@@ -136,8 +135,8 @@ async fn sign_in(site: &Balancer, emulator: &Emulator, mut dice: Dice) {
                 other => panic!("approved: {approved}, and yet {other}: {status}"),
             }
             if !approved && looks_until_approval == 0 {
-                let (shown, _) = site.ask(&mut person, "GET", &qr).await;
-                assert_eq!(shown.expect(200).text(), code, "the code on the screen");
+                let shown = self::code(site, &mut person, &qr).await;
+                assert_eq!(shown, code, "the code on the screen");
                 emulator.approve(tmp_id.as_str()).unwrap();
                 approved = true;
                 site.counters.steps.fetch_add(1, Ordering::Relaxed);
@@ -161,6 +160,19 @@ async fn sign_in(site: &Balancer, emulator: &Emulator, mut dice: Dice) {
         private.expect(200);
         return;
     }
+}
+
+/// The code as a picture. While nobody runs the attempt there may be none for some seconds, and the
+/// page asks again.
+async fn code(site: &Balancer, person: &mut Person, path: &str) -> String {
+    for _ in 0..LOOKS {
+        let (shown, _) = site.ask(person, "GET", path).await;
+        if shown.status != 404 {
+            return shown.expect(200).text().to_owned();
+        }
+        sleep(LOOK).await;
+    }
+    panic!("no code");
 }
 
 fn tmp_id(code: &str) -> String {

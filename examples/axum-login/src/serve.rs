@@ -1,10 +1,13 @@
 //! The accept loop. `axum::serve` would do, but it waits without a limit for a request's head, and for a client
 //! that does not read; here the silent, the dribbling and the deaf are gone after ten seconds.
 
+// Said, for another example takes this file too.
+#[path = "serve/accept.rs"]
 mod accept;
 #[path = "../../site/patience.rs"]
 mod patience;
 #[cfg(test)]
+#[path = "serve/tests.rs"]
 mod tests;
 
 use std::{convert::Infallible, io, net::IpAddr, sync::Arc, time::Duration};

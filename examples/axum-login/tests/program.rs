@@ -7,12 +7,16 @@
     reason = "a test fails by panicking, and says so when it is skipped"
 )]
 
+#[path = "program/clock.rs"]
+mod clock;
 #[path = "program/killed.rs"]
 mod killed;
 #[path = "program/own_sessions.rs"]
 mod own_sessions;
 #[path = "program/secrets.rs"]
 mod secrets;
+#[path = "../../../unloq-webhooks/tests/redis/server.rs"]
+mod server;
 #[path = "program/several.rs"]
 mod several;
 #[path = "program/slow.rs"]

@@ -119,6 +119,7 @@ async fn away_is_away_for_all_until_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "tokio's clock, paused")]
 async fn a_delay_is_as_long_as_said_at_most() {
     let up_to = Duration::from_secs(60);
     let proxy = proxy(to_client(Trouble::Delay { up_to })).await;

@@ -152,7 +152,7 @@ impl Shared {
         match stored {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!("{error}; what was kept before stays, and this goes on")
+                tracing::warn!("{error}; what was kept before stays, and this goes on");
             }
             Err(error) => tracing::warn!(%error, "the state file was not written"),
         }

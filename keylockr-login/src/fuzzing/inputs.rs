@@ -128,7 +128,7 @@ impl Who {
 /// What has happened is what this request may bring about.
 async fn effects(given: &Given, who: &Who, site: &Begun, session: &Session) {
     let route = given.route;
-    let signed_in = session.signed_in.borrow();
+    let signed_in = session.signed_in.borrow().clone();
     assert!(signed_in.len() <= 1, "more than one session");
     for record in signed_in.iter() {
         assert_eq!(route, Route::Finish);

@@ -1,7 +1,14 @@
 //! The login service against the emulator, in one process and under paused time: what a browser
 //! gets, route by route, with nothing between it and the service but a session in memory.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it has skipped or counted"
+)]
 
 mod admission;
 mod attempts;

@@ -36,7 +36,9 @@ pub(crate) fn app_verify(input: &[u8]) {
             assert_eq!(said("_res"), Some(&"ok".into()));
             assert_eq!(said("valid"), Some(&false.into()));
         }
-        VerifyOutcome::Failed { refusal: Some(said_no) } => {
+        VerifyOutcome::Failed {
+            refusal: Some(said_no),
+        } => {
             assert_eq!(said("_res"), Some(&"err".into()));
             assert!(!format!("{said_no}").chars().any(char::is_control));
         }

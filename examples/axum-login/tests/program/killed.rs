@@ -19,14 +19,7 @@ use keylockr_emulator::{
 };
 use tokio::{io::AsyncReadExt as _, time::sleep};
 
-use super::{Site, start};
-
-#[path = "clock.rs"]
-mod clock;
-#[path = "../../../../unloq-webhooks/tests/redis/server.rs"]
-mod server;
-
-use server::Server;
+use super::{Site, clock, server::Server, start};
 
 const ORIGIN: &str = "http://notes.test";
 /// Between two looks of a person's page at its attempt.

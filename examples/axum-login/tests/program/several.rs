@@ -8,12 +8,7 @@ use keylockr_emulator::{
 };
 use tokio::io::AsyncReadExt;
 
-use super::{SECRET, Site, deliver, sign_in, start};
-
-#[path = "../../../../unloq-webhooks/tests/redis/server.rs"]
-mod server;
-
-use server::Server;
+use super::{SECRET, Site, deliver, server::Server, sign_in, start};
 
 /// What browsers call the site, whichever process answers.
 const ORIGIN: &str = "http://notes.test";

@@ -7,10 +7,10 @@ use keylockr_emulator::conformance::agent::Browser;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
-    time::{self, Instant},
+    time,
 };
 
-use super::{Site, command, resident, sign_in, start, started};
+use super::{Site, clock, command, resident, sign_in, start, started};
 
 /// The longest that any of them is waited for: ten seconds of the site's, and what a busy machine adds.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -147,7 +147,7 @@ async fn slow_peer_matrix() {
     }));
     let deaf = join_all((0..20).map(|_| deaf(&site)));
     let honest = async {
-        let start = Instant::now();
+        let start = clock::now();
         for _ in 0..3 {
             assert_eq!(sign_in(&phone, &person()).await, 200);
         }

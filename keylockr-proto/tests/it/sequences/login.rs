@@ -38,9 +38,11 @@ fn all_orders(dialect: Dialect, lifetime: KeyLifetime, always: bool) {
     // Before the greeting little tells events apart.
     explore(&stage, &mut Vec::new(), depth() - 1, &mut counts);
     explore(&stage, &mut vec![Event::Connected], depth(), &mut counts);
-    println!("{dialect:?} {lifetime:?} always={always}: {counts:?}");
     for kind in ["open", "denied", "failed", "expired", "cancelled", "done"] {
-        assert!(counts.contains_key(kind), "no sequence comes to {kind}");
+        assert!(
+            counts.contains_key(kind),
+            "{dialect:?} {lifetime:?} always={always}: no sequence comes to {kind}: {counts:?}"
+        );
     }
 }
 

@@ -146,7 +146,7 @@ impl ClientBuilder {
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("base_url", &self.base_url)
+            .field("base_url", &without_user(&self.base_url))
             .field("pins", &self.pins)
             .field("allow_clock_offset", &self.allow_clock_offset)
             .field("timeouts", &self.timeouts)
@@ -177,7 +177,7 @@ fn default_transport(_roots: &[Vec<u8>]) -> Result<Arc<dyn Transport>, ConfigErr
 
 /// A bare origin gets `/v3`; http is for loopback only.
 fn parse_base_url(text: &str) -> Result<Url, ConfigError> {
-    let bad = || ConfigError::Address(text.to_owned());
+    let bad = || ConfigError::Address(without_user(text));
     let mut url = Url::parse(text.trim()).map_err(|_| bad())?;
     let plain = url.username().is_empty()
         && url.password().is_none()
@@ -187,11 +187,19 @@ fn parse_base_url(text: &str) -> Result<Url, ConfigError> {
         return Err(bad());
     }
     if url.scheme() == "http" && !is_loopback(&url) {
-        return Err(ConfigError::PlainHttp(text.to_owned()));
+        return Err(ConfigError::PlainHttp(without_user(text)));
     }
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(if path.is_empty() { "/v3" } else { &path });
     Ok(url)
+}
+
+/// The address as it may be shown: what stands before an `@` may be a password.
+fn without_user(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((_, rest)) => format!("…@{rest}"),
+        None => text.to_owned(),
+    }
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -205,7 +213,7 @@ fn is_loopback(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ConfigError, parse_base_url};
+    use super::{ClientBuilder, ConfigError, parse_base_url};
 
     #[test]
     fn base_urls() {
@@ -227,6 +235,21 @@ mod tests {
             ("http://localhost:1", "http://localhost:1/v3"),
         ] {
             assert_eq!(parse_base_url(given).unwrap().as_str(), want, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_repeated() {
+        for given in [
+            "https://me:hunter2@api.keylockr.app",
+            "http://me:hunter2@api.keylockr.app",
+            "https://hunter2@@api.keylockr.app",
+            "me:hunter2@api.keylockr.app",
+        ] {
+            let refused = parse_base_url(given).unwrap_err();
+            let shown = format!("{refused} {refused:?} {:?}", ClientBuilder::new(given));
+            assert!(!shown.contains("hunter2"), "{shown}");
+            assert!(shown.contains("api.keylockr.app"), "{shown}");
         }
     }
 

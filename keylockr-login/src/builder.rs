@@ -360,7 +360,6 @@ impl fmt::Debug for KeyLockrBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyLockrBuilder")
             .field("service", &self.service)
-            .field("api", &self.api)
             .field("public_origin", &self.public_origin)
             .field("mount", &self.mount)
             .finish_non_exhaustive()

@@ -2,14 +2,19 @@
 //!
 //! ```text
 //! {site}:session:<hash of its id>   a session, until it is over
+//! {site}:account:<number>           somebody's account, by the number that UNLOQ gave them
 //! {site}:seal-key                   the seal key, where nobody gave one
 //! ```
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use redis::{
-    Client, Cmd, FromRedisValue, RedisResult,
+    Client, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, Script,
     aio::{ConnectionManager, ConnectionManagerConfig},
     cmd,
 };
@@ -31,21 +36,35 @@ pub(crate) struct Away {
 /// The site's own texts in Redis. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Shelf {
-    commands: ConnectionManager,
+    redis: Arc<Redis>,
     namespace: String,
+}
+
+struct Redis {
+    client: Client,
+    line: Mutex<Line>,
+}
+
+/// What commands are sent on. It comes back by itself when it breaks.
+struct Line {
+    commands: ConnectionManager,
+    /// Counts those before it.
+    number: u64,
 }
 
 impl Shelf {
     /// Connects when first asked, and again when the connection is gone.
     pub(crate) fn new(url: &str, name: &str) -> Result<Self, Away> {
-        let config = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(ANSWER))
-            .set_connection_timeout(Some(CONNECT))
-            .set_max_delay(RETRY);
         let client = available(Client::open(url))?;
-        let commands = ConnectionManager::new_lazy_with_config(client, config);
+        let line = Line {
+            commands: available(commands(&client))?,
+            number: 0,
+        };
         Ok(Self {
-            commands: available(commands)?,
+            redis: Arc::new(Redis {
+                client,
+                line: Mutex::new(line),
+            }),
             namespace: format!("{{{name}}}"),
         })
     }
@@ -112,12 +131,72 @@ impl Shelf {
 
     fn session_key(&self, id: &str) -> String {
         let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(id));
-        format!("{}:session:{hash}", self.namespace)
+        self.key("session", &hash)
     }
 
-    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Away> {
-        available(command.query_async(&mut self.commands.clone()).await)
+    /// The name of something of this kind.
+    pub(crate) fn key(&self, kind: &str, name: &str) -> String {
+        format!("{}:{kind}:{name}", self.namespace)
     }
+
+    pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Away> {
+        let (number, mut commands) = self.commands();
+        self.judged(number, command.query_async(&mut commands).await)
+    }
+
+    pub(crate) async fn ask_all<T: FromRedisValue>(&self, all: &Pipeline) -> Result<T, Away> {
+        let (number, mut commands) = self.commands();
+        self.judged(number, all.query_async(&mut commands).await)
+    }
+
+    /// Runs a script about one key.
+    pub(crate) async fn run<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        key: &str,
+        argument: &str,
+    ) -> Result<T, Away> {
+        let mut call = script.prepare_invoke();
+        call.key(key).arg(argument);
+        let (number, mut commands) = self.commands();
+        self.judged(number, call.invoke_async(&mut commands).await)
+    }
+
+    fn commands(&self) -> (u64, ConnectionManager) {
+        let line = self.line();
+        (line.number, line.commands.clone())
+    }
+
+    fn judged<T>(&self, number: u64, answer: RedisResult<T>) -> Result<T, Away> {
+        available(answer.inspect_err(|error| self.judge(number, error)))
+    }
+
+    /// Gives up a line that does not answer: it may be half open, and would stay silent for ever.
+    fn judge(&self, number: u64, error: &RedisError) {
+        let mut line = self.line();
+        if error.is_timeout()
+            && line.number == number
+            && let Ok(commands) = commands(&self.redis.client)
+        {
+            *line = Line {
+                commands,
+                number: number + 1,
+            };
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        let line = self.redis.line.lock();
+        line.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn commands(client: &Client) -> RedisResult<ConnectionManager> {
+    let config = ConnectionManagerConfig::new()
+        .set_response_timeout(Some(ANSWER))
+        .set_connection_timeout(Some(CONNECT))
+        .set_max_delay(RETRY);
+    ConnectionManager::new_lazy_with_config(client.clone(), config)
 }
 
 /// Redis refuses a life of zero.

@@ -1,7 +1,7 @@
 //! The people whom this site knows by UNLOQ: who may sign in, and what the hooks do to them.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -13,37 +13,35 @@ use unloq_webhooks::{
     NeedsConfirmation, Unanswered, UnloqId, Verified, sessions::SessionHandles,
 };
 
+use super::{book::Book, visit::Unavailable};
+use crate::shared::Shelf;
+
 /// What is left of UNLOQ's patience for a question to its API. What takes longer goes on alone.
 const AT_ONCE: Duration = Duration::from_secs(1);
 /// When a question is asked again that nobody has answered, in seconds.
 const AGAIN: [u64; 5] = [2, 10, 60, 300, 1800];
 
-/// Who has an account, by the number that UNLOQ gave them. A site of any size asks its database.
+/// Who has an account, and whose is closed.
 #[derive(Clone)]
 pub(crate) struct Accounts(Arc<Inner>);
 
 struct Inner {
-    known: Mutex<HashMap<UnloqId, Account>>,
+    book: Book,
     /// Whose activation is asked for again, and again.
     asking: Mutex<HashSet<UnloqId>>,
     handles: SessionHandles,
     client: Option<Client>,
 }
 
-#[derive(Default)]
-struct Account {
-    /// From the result of a token: what UNLOQ's API is asked about.
-    email: Option<Email>,
-    closed: bool,
-    /// Counts how often it was closed.
-    turn: u64,
-}
-
 impl Accounts {
-    /// Without a client, nobody can confirm an activation.
-    pub(crate) fn new(handles: SessionHandles, client: Option<Client>) -> Self {
+    /// In memory without a shelf. Without a client, nobody can confirm an activation.
+    pub(crate) fn new(
+        handles: SessionHandles,
+        client: Option<Client>,
+        shelf: Option<Shelf>,
+    ) -> Self {
         Self(Arc::new(Inner {
-            known: Mutex::default(),
+            book: Book::on(shelf),
             asking: Mutex::default(),
             handles,
             client,
@@ -56,13 +54,13 @@ impl Accounts {
     }
 
     /// Whether this person may be, or become, signed in.
-    pub(crate) fn is_open(&self, id: &UnloqId) -> bool {
-        !self.known().get(id).is_some_and(|account| account.closed)
+    pub(crate) async fn is_open(&self, id: &UnloqId) -> Result<bool, Unavailable> {
+        Ok(!self.0.book.find(id).await?.closed)
     }
 
     /// Makes the account of somebody who signs in for the first time, and keeps the address.
-    pub(crate) fn remember(&self, id: UnloqId, email: &Email) {
-        self.known().entry(id).or_default().email = Some(email.clone());
+    pub(crate) async fn remember(&self, id: &UnloqId, email: &Email) -> Result<(), Unavailable> {
+        self.0.book.remember(id, email).await
     }
 
     /// Ends the session of a handle, if it is this person's. `false`: nobody can tell.
@@ -88,8 +86,10 @@ impl Accounts {
         let accounts = self.clone();
         let question = match event.activation() {
             Activation::Trusted(proof) => {
-                self.restore(&proof, self.turn(proof.unloq_id()));
-                return true;
+                let Ok(turn) = self.turn(proof.unloq_id()).await else {
+                    return false;
+                };
+                return self.restore(&proof, turn).await.is_ok();
             }
             Activation::NeedsConfirmation(question) => question,
         };
@@ -107,12 +107,15 @@ impl Accounts {
     /// Asks once, and does what the answer says. Without one, the question comes back.
     async fn ask(&self, question: NeedsConfirmation) -> Option<NeedsConfirmation> {
         let user = *question.unloq_id();
-        let turn = self.turn(&user);
+        let Ok(turn) = self.turn(&user).await else {
+            return Some(question);
+        };
         match question.ask(self).await {
-            Confirmed::Restore(proof) => {
-                self.restore(&proof, turn);
-                None
-            }
+            Confirmed::Restore(proof) => match self.restore(&proof, turn).await {
+                Ok(()) => None,
+                // It could not be written down: the same question once more.
+                Err(Unavailable) => Some(NeedsConfirmation::of(user)),
+            },
             Confirmed::Inactive => {
                 // Also where nobody told us: where it cannot be done now, the account is closed.
                 self.close(&user).await;
@@ -126,10 +129,8 @@ impl Accounts {
     async fn ask_again(&self, question: NeedsConfirmation) {
         let user = *question.unloq_id();
         // Whose address nobody knows cannot be asked about; they have nothing to be restored either.
-        let knows = self
-            .known()
-            .get(&user)
-            .is_some_and(|account| account.email.is_some());
+        let account = self.0.book.find(&user).await;
+        let knows = account.map_or(true, |account| account.email.is_some());
         if self.0.client.is_none() || !knows || !self.asking().insert(user) {
             tracing::warn!(%user, "an activation waits to be confirmed");
             return;
@@ -147,40 +148,30 @@ impl Accounts {
     }
 
     /// From here on nobody is let in; who is in already is a matter of [`close`](Self::close).
-    pub(super) fn shut(&self, user: &UnloqId) {
-        let mut known = self.known();
-        let account = known.entry(*user).or_default();
-        account.closed = true;
-        account.turn += 1;
+    pub(super) async fn shut(&self, user: &UnloqId) -> Result<(), Unavailable> {
+        self.0.book.shut(user).await
     }
 
     async fn close(&self, user: &UnloqId) -> bool {
-        self.shut(user);
+        let shut = self.shut(user).await;
         let ended = self.0.handles.end_all(user).await;
         if let Ok(sessions) = ended {
             tracing::info!(%user, sessions, "an account is closed");
         }
-        ended.is_ok()
+        shut.is_ok() && ended.is_ok()
     }
 
     /// Only who has the proof can call this; it counts for nothing once the account was closed
     /// again after the question.
-    fn restore(&self, proof: &MayRestore, turn: u64) {
-        let mut known = self.known();
-        if let Some(account) = known.get_mut(proof.unloq_id())
-            && account.turn == turn
-        {
-            account.closed = false;
+    async fn restore(&self, proof: &MayRestore, turn: u64) -> Result<(), Unavailable> {
+        if self.0.book.open(proof.unloq_id(), turn).await? {
             tracing::info!(user = %proof.unloq_id(), "an account is open");
         }
+        Ok(())
     }
 
-    fn turn(&self, user: &UnloqId) -> u64 {
-        self.known().get(user).map_or(0, |account| account.turn)
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<UnloqId, Account>> {
-        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn turn(&self, user: &UnloqId) -> Result<u64, Unavailable> {
+        Ok(self.0.book.find(user).await?.turn)
     }
 
     fn asking(&self) -> MutexGuard<'_, HashSet<UnloqId>> {
@@ -192,8 +183,8 @@ impl Confirm for Accounts {
     /// By the address that came with a token, never by the one in the event.
     fn is_active<'a>(&'a self, user: &'a UnloqId) -> ConfirmFuture<'a> {
         Box::pin(async move {
-            let email = self.known().get(user).and_then(|known| known.email.clone());
-            let (Some(client), Some(email)) = (&self.0.client, email) else {
+            let account = self.0.book.find(user).await.map_err(|_| Unanswered)?;
+            let (Some(client), Some(email)) = (&self.0.client, account.email) else {
                 return Err(Unanswered);
             };
             let enrolled = client.enrolled(&email).await;
@@ -230,22 +221,23 @@ mod tests {
     }
 
     fn accounts() -> Accounts {
-        Accounts::new(SessionHandles::in_memory(AT_ONCE), None)
+        Accounts::new(SessionHandles::in_memory(AT_ONCE), None, None)
     }
 
     #[tokio::test]
     async fn an_answer_from_before_a_deactivation_opens_nothing() {
         let accounts = accounts();
-        assert!(accounts.is_open(&id()));
+        assert!(accounts.is_open(&id()).await.unwrap());
         assert!(accounts.close(&id()).await);
-        assert!(!accounts.is_open(&id()));
-        let asked = accounts.turn(&id());
+        assert!(!accounts.is_open(&id()).await.unwrap());
+        let asked = accounts.turn(&id()).await.unwrap();
         // Closed once more while UNLOQ answers.
         assert!(accounts.close(&id()).await);
-        accounts.restore(&proof().await, asked);
-        assert!(!accounts.is_open(&id()));
-        accounts.restore(&proof().await, accounts.turn(&id()));
-        assert!(accounts.is_open(&id()));
+        accounts.restore(&proof().await, asked).await.unwrap();
+        assert!(!accounts.is_open(&id()).await.unwrap());
+        let asked = accounts.turn(&id()).await.unwrap();
+        accounts.restore(&proof().await, asked).await.unwrap();
+        assert!(accounts.is_open(&id()).await.unwrap());
     }
 
     #[tokio::test]
@@ -253,9 +245,11 @@ mod tests {
         let accounts = accounts();
         assert!(accounts.close(&id()).await);
         assert!(accounts.ask(NeedsConfirmation::of(id())).await.is_some());
-        accounts.remember(id(), &Email::parse("ada@example.test").unwrap());
-        assert!(!accounts.is_open(&id()), "a new sign-in opens nothing");
+        let email = Email::parse("ada@example.test").unwrap();
+        accounts.remember(&id(), &email).await.unwrap();
+        let is_open = async || accounts.is_open(&id()).await.unwrap();
+        assert!(!is_open().await, "a new sign-in opens nothing");
         assert!(accounts.ask(NeedsConfirmation::of(id())).await.is_some());
-        assert!(!accounts.is_open(&id()));
+        assert!(!is_open().await);
     }
 }

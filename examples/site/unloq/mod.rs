@@ -7,6 +7,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod answer;
+mod book;
 pub(crate) mod hooks;
 mod limit;
 mod note;

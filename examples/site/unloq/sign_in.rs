@@ -151,7 +151,7 @@ impl Inner {
         let store = |Unavailable| Failed::Refused(UNAVAILABLE);
         let id = UnloqId::parse(&user.unloq_id().to_string());
         let id = id.ok_or(store(Unavailable))?;
-        if !self.accounts.is_open(&id) {
+        if !self.accounts.is_open(&id).await.map_err(store)? {
             tracing::info!(user = %id, "somebody with a closed account was not signed in");
             return Err(Failed::Refused(CLOSED));
         }
@@ -159,7 +159,8 @@ impl Inner {
             let ended = self.keylockr.end_session(before.session_handle()).await;
             ended.map_err(|_| store(Unavailable))?;
         }
-        self.accounts.remember(id, user.email());
+        let remembered = self.accounts.remember(&id, user.email());
+        remembered.await.map_err(store)?;
         let member = Member {
             id: user.unloq_id(),
             email: user.email().clone(),
@@ -167,8 +168,10 @@ impl Inner {
         };
         visit.begin(&member, &handle).await.map_err(store)?;
         // Closed in the meantime: whoever closed it may not have seen this session yet.
-        if !self.accounts.is_open(&id) {
+        let is_open = self.accounts.is_open(&id).await;
+        if !matches!(is_open, Ok(true)) {
             visit.end().await.map_err(store)?;
+            is_open.map_err(store)?;
             return Err(Failed::Refused(CLOSED));
         }
         tracing::info!(user = %id, "signed in with UNLOQ");
@@ -181,10 +184,14 @@ impl Inner {
             return Ok(None);
         }
         let kept = visit.read().await?;
-        Ok(kept.as_ref().and_then(Member::from_json).filter(|member| {
-            let id = UnloqId::parse(&member.id.to_string());
-            id.is_some_and(|id| self.accounts.is_open(&id))
-        }))
+        let Some(member) = kept.as_ref().and_then(Member::from_json) else {
+            return Ok(None);
+        };
+        let Some(id) = UnloqId::parse(&member.id.to_string()) else {
+            return Ok(None);
+        };
+        let is_open = self.accounts.is_open(&id).await?;
+        Ok(is_open.then_some(member))
     }
 
     /// `GET /` of somebody who is not signed in with KeyLockr.

@@ -76,18 +76,19 @@ pub(crate) fn start(
         Some(shared) => SessionHandles::with_store(shared.hooks.handles(), IDLE),
         None => SessionHandles::in_memory(IDLE),
     };
+    let shelf = shared.map(|shared| shared.shelf.clone());
     let Some(service) = service else {
         return Ok(Started {
             unloq: None,
             hooks: hooks.transpose()?,
-            accounts: Accounts::new(handles, None),
+            accounts: Accounts::new(handles, None, shelf),
         });
     };
     let client = Client::builder(&service.api, service.key)
         .key_mode(KeyMode::ApiOnly)
         .build()
         .map_err(|error| format!("UNLOQ_API, UNLOQ_KEY: {error}"))?;
-    let accounts = Accounts::new(handles, Some(client.clone()));
+    let accounts = Accounts::new(handles, Some(client.clone()), shelf);
     let no_randomness = |_| "no randomness";
     let unloq = Inner {
         client,

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use unloq_client::{
     Body, BoxFuture, Client, HttpRequest, HttpResponse, KeyPool, Transport, TransportError,
@@ -80,7 +81,7 @@ impl Stage {
         let handles = SessionHandles::in_memory(Duration::from_secs(60));
         let keylockr = KeyLockr::builder("demo-data", "Acme Notes").api("http://127.0.0.1:9");
         let unloq = Inner {
-            accounts: Accounts::new(handles, Some(client.clone())),
+            accounts: Accounts::new(handles, Some(client.clone()), None),
             client,
             pool: KeyPool::new().unwrap(),
             keylockr: keylockr.build().unwrap(),
@@ -260,7 +261,7 @@ async fn an_unloq_that_cannot_be_reached_costs_neither_token_nor_pass() {
 async fn who_is_closed_while_signing_in_is_not_signed_in() {
     let stage = Stage::new(false);
     let accounts = stage.unloq.accounts.clone();
-    let close = || accounts.shut(&ada());
+    let close = || accounts.shut(&ada()).now_or_never().unwrap().unwrap();
     let visitor = Visitor {
         meanwhile: Some(&close),
         ..stage.back()
@@ -278,7 +279,7 @@ async fn a_closed_account_is_nobodys_session() {
     assert_eq!(stage.unloq.come_back(&visitor).await.status, 303);
     assert_eq!(stage.unloq.me(&visitor).await.status, 200);
     // Even before anybody has ended it.
-    stage.unloq.accounts.shut(&ada());
+    stage.unloq.accounts.shut(&ada()).await.unwrap();
     assert_eq!(stage.unloq.me(&visitor).await.status, 303);
     let visitor = stage.back();
     let answer = stage.unloq.come_back(&visitor).await;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use ::redis::{
-    Client, FromRedisValue, RedisResult, Script,
+    Client, FromRedisValue, RedisResult, Script, TlsCertificates,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 
@@ -36,7 +36,8 @@ struct Line {
 }
 
 impl Connection {
-    pub(super) fn new(url: &str, namespace: &str) -> Result<Self, RedisError> {
+    /// With a `root`, servers need a certificate by it, and by nobody else.
+    pub(super) fn new(url: &str, namespace: &str, root: Option<&[u8]>) -> Result<Self, RedisError> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
         if !(1..=64).contains(&namespace.len()) || !namespace.bytes().all(fits) {
             return Err(RedisError::Namespace);
@@ -45,7 +46,17 @@ impl Connection {
             // Somebody else may be faster; then there is one.
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
-        let client = Client::open(url).map_err(|_| RedisError::Address)?;
+        let client = match root {
+            None => Client::open(url).map_err(|_| RedisError::Address)?,
+            Some(root) if url.starts_with("rediss:") => {
+                let certificates = TlsCertificates {
+                    client_tls: None,
+                    root_cert: Some(root.to_vec()),
+                };
+                Client::build_with_tls(url, certificates).map_err(|_| RedisError::Root)?
+            }
+            Some(_) => return Err(RedisError::Root),
+        };
         let line = Line {
             commands: commands(&client).map_err(|_| RedisError::Address)?,
             number: 0,

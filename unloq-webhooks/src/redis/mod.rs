@@ -52,6 +52,9 @@ pub enum RedisError {
     /// A namespace is 1 to 64 letters, digits, `-`, `_`, `.` or `:`.
     #[error("not a namespace: 1 to 64 letters, digits, '-', '_', '.' or ':'")]
     Namespace,
+    /// Not a root certificate in PEM, or the address has no TLS to use it for.
+    #[error("not a root certificate in PEM, or not an address with rediss://")]
+    Root,
 }
 
 impl Redis {
@@ -69,10 +72,28 @@ impl Redis {
     ///
     /// Outside a tokio runtime.
     pub fn new(url: &str, namespace: &str) -> Result<Self, RedisError> {
-        Ok(Self {
-            connection: Connection::new(url, namespace)?,
+        Connection::new(url, namespace, None).map(Self::on)
+    }
+
+    /// The same with `rediss://` and a root certificate (PEM) of your own, which takes the place of the
+    /// public ones.
+    ///
+    /// # Errors
+    ///
+    /// [`RedisError`]
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn with_root(url: &str, namespace: &str, root: &[u8]) -> Result<Self, RedisError> {
+        Connection::new(url, namespace, Some(root)).map(Self::on)
+    }
+
+    fn on(connection: Connection) -> Self {
+        Self {
+            connection,
             policy: ReplayPolicy::default(),
-        })
+        }
     }
 
     /// Sets how long deliveries are remembered. All processes of an application use the same.

@@ -54,6 +54,9 @@ pub enum RedisError {
     /// A namespace is 1 to 64 letters, digits, `-`, `_`, `.` or `:`.
     #[error("not a namespace: 1 to 64 letters, digits, '-', '_', '.' or ':'")]
     Namespace,
+    /// Not a root certificate in PEM, or the address has no TLS to use it for.
+    #[error("not a root certificate in PEM, or not an address with rediss://")]
+    Root,
 }
 
 impl RedisStores {
@@ -69,14 +72,29 @@ impl RedisStores {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn new(url: &str, namespace: &str) -> Result<Self, RedisError> {
-        let connection = Connection::new(url, namespace)?;
-        Ok(Self {
+        Connection::new(url, namespace, None).map(Self::on)
+    }
+
+    /// The same with `rediss://` and a root certificate (PEM) of your own, which takes the place of the
+    /// public ones.
+    ///
+    /// # Errors
+    /// [`RedisError`]
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn with_root(url: &str, namespace: &str, root: &[u8]) -> Result<Self, RedisError> {
+        Connection::new(url, namespace, Some(root)).map(Self::on)
+    }
+
+    fn on(connection: Connection) -> Self {
+        Self {
             attempts: Arc::new(RedisAttempts::new(connection.clone())),
             revocations: Arc::new(RedisRevocations::new(connection.clone())),
             sessions: Arc::new(RedisSessions::new(connection.clone())),
             rates: Arc::new(RedisRates::new(connection.clone())),
             replay: Arc::new(RedisReplay(connection)),
-        })
+        }
     }
 
     /// For [`KeyLockrBuilder::attempts`](crate::KeyLockrBuilder::attempts).
@@ -122,3 +140,5 @@ impl fmt::Debug for RedisStores {
 mod server;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

@@ -1,4 +1,6 @@
-//! Attempts at work: driven to their end, one task each, and said so in their records.
+//! Attempts at work: driven to their end, one task each. [`written`] is what their records say of it.
+
+mod written;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -7,13 +9,14 @@ use keylockr_client::{
     proto::login::{Authorized, Login, LoginConfig, LoginEnd, LoginFailure, Progress},
     return_channel,
 };
-use keylockr_proto::{ClientKeys, QrUri};
+use keylockr_proto::ClientKeys;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+use self::written::{Shown, failure_of};
 use crate::{
-    attempt::{AttemptRecord, Code, End, Failure, Phase},
+    attempt::{AttemptRecord, End, Failure, Phase},
     binding::AttemptId,
     connections::Handover,
     metrics::{self, Gauged},
@@ -67,14 +70,6 @@ impl Work {
     }
 }
 
-/// What the driver last showed.
-#[derive(Clone)]
-struct Shown {
-    phase: Phase,
-    code: Option<Code>,
-    suspended: Option<Arc<Zeroizing<Vec<u8>>>>,
-}
-
 impl Shared {
     /// Drives one attempt to its end, and says in its record how far it is.
     pub(crate) async fn run(self: Arc<Self>, id: AttemptId, work: Work) {
@@ -85,7 +80,7 @@ impl Shared {
         let mut keys = None;
         let mut show = |login: &Login, progress: &Progress| {
             keys.get_or_insert_with(|| Arc::clone(login.keys()));
-            shown.send_replace(Some(what_to_show(login, progress, suspends, || {
+            shown.send_replace(Some(Shown::of(login, progress, suspends, || {
                 self.client.now()
             })));
         };
@@ -234,28 +229,6 @@ impl Shared {
         lease.is_some_and(|lease| lease.owner == self.process)
     }
 
-    async fn write_progress(&self, id: &AttemptId, shown: &Shown) -> Result<(), StoreUnavailable> {
-        self.attempts
-            .change(id, |record| {
-                if !self.is_mine(record) {
-                    return Change::Keep(());
-                }
-                let mut changed = record.progress(shown.phase, shown.code.clone());
-                if let Some(suspended) = &shown.suspended {
-                    let sealed = self.seal.seal(Purpose::Running, record.owner(), suspended);
-                    record.running = sealed.ok();
-                    changed = true;
-                }
-                if changed {
-                    Change::Store(())
-                } else {
-                    Change::Keep(())
-                }
-            })
-            .await
-            .map(|_| ())
-    }
-
     /// An approval, checked by the machine: the browser may now finish, and nobody else.
     async fn approved(
         self: &Arc<Self>,
@@ -363,41 +336,6 @@ impl Shared {
         }
     }
 
-    async fn write_end(&self, id: &AttemptId, end: End) {
-        let ended = self
-            .persist(id, |record| {
-                if !self.is_mine(record) || !record.is_live() {
-                    return Change::Keep(None);
-                }
-                // By its time, where that is over.
-                record.end(end, self.now());
-                Change::Store(metrics::end_of(record))
-            })
-            .await;
-        if let Some(end) = ended.flatten() {
-            metrics::ended(end);
-        }
-    }
-
-    /// Changes a record even if the store is away for a while; an attempt's life is long enough to
-    /// be worth waiting for, and then over.
-    pub(crate) async fn persist<T>(
-        &self,
-        id: &AttemptId,
-        mut step: impl FnMut(&mut AttemptRecord) -> Change<T>,
-    ) -> Option<T> {
-        let until = self.now().after(self.attempt_life);
-        loop {
-            match self.attempts.change(id, &mut step).await {
-                Ok(value) => return value,
-                Err(StoreUnavailable) if self.now() < until && !self.stop.is_cancelled() => {
-                    tokio::time::sleep(RETRY).await;
-                }
-                Err(StoreUnavailable) => return None,
-            }
-        }
-    }
-
     /// Who approved, if the seal holds.
     pub(crate) fn open_approved(
         &self,
@@ -412,47 +350,5 @@ impl Shared {
         self.handovers
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-fn what_to_show(
-    login: &Login,
-    progress: &Progress,
-    suspends: bool,
-    now: impl FnOnce() -> keylockr_proto::Now,
-) -> Shown {
-    let (phase, code) = match progress {
-        Progress::Connected(uri) => (Phase::Connected, Some(uri.clone())),
-        Progress::Authorized => (Phase::Authorized, None),
-        // The handshake is made: the code is known, if not yet to be shown.
-        _ => (Phase::Waiting, login.tmp_id().map(QrUri::new)),
-    };
-    // From the handshake on, for from then on somebody may have the code.
-    let suspended = if suspends && phase != Phase::Authorized {
-        login
-            .suspend(now())
-            .map(|state| Arc::new(Zeroizing::new(state.as_bytes().to_vec())))
-    } else {
-        None
-    };
-    Shown {
-        phase,
-        code: code.map(|uri| Code(uri.as_str().to_owned())),
-        suspended,
-    }
-}
-
-fn failure_of(failure: &LoginFailure) -> Failure {
-    match failure {
-        LoginFailure::HandshakeFailed
-        | LoginFailure::NotConnected
-        | LoginFailure::VerifyUnavailable => Failure::Unavailable,
-        LoginFailure::Refused { .. } => Failure::ServiceRefused,
-        LoginFailure::Clock => Failure::Clock,
-        LoginFailure::NotVerified | LoginFailure::ForeignResult | LoginFailure::Disagreement => {
-            Failure::NotVerified
-        }
-        LoginFailure::ReplayMemory | LoginFailure::Entropy => Failure::Site,
-        _ => Failure::Protocol,
     }
 }

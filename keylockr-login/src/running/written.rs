@@ -1,0 +1,132 @@
+//! What is written into the record of an attempt at work: how far it is, and how it ended.
+
+use std::sync::Arc;
+
+use keylockr_client::proto::login::{Login, LoginFailure, Progress};
+use keylockr_proto::QrUri;
+use zeroize::Zeroizing;
+
+use super::RETRY;
+use crate::{
+    attempt::{AttemptRecord, Code, End, Failure, Phase},
+    binding::AttemptId,
+    metrics,
+    sealed::Purpose,
+    shared::Shared,
+    store::{Change, StoreUnavailable},
+};
+
+/// What the driver last showed.
+#[derive(Clone)]
+pub(super) struct Shown {
+    phase: Phase,
+    code: Option<Code>,
+    suspended: Option<Arc<Zeroizing<Vec<u8>>>>,
+}
+
+impl Shown {
+    pub(super) fn of(
+        login: &Login,
+        progress: &Progress,
+        suspends: bool,
+        now: impl FnOnce() -> keylockr_proto::Now,
+    ) -> Self {
+        let (phase, code) = match progress {
+            Progress::Connected(uri) => (Phase::Connected, Some(uri.clone())),
+            Progress::Authorized => (Phase::Authorized, None),
+            // The handshake is made: the code is known, if not yet to be shown.
+            _ => (Phase::Waiting, login.tmp_id().map(QrUri::new)),
+        };
+        // From the handshake on, for from then on somebody may have the code.
+        let suspended = if suspends && phase != Phase::Authorized {
+            login
+                .suspend(now())
+                .map(|state| Arc::new(Zeroizing::new(state.as_bytes().to_vec())))
+        } else {
+            None
+        };
+        Shown {
+            phase,
+            code: code.map(|uri| Code(uri.as_str().to_owned())),
+            suspended,
+        }
+    }
+}
+
+impl Shared {
+    pub(super) async fn write_progress(
+        &self,
+        id: &AttemptId,
+        shown: &Shown,
+    ) -> Result<(), StoreUnavailable> {
+        self.attempts
+            .change(id, |record| {
+                if !self.is_mine(record) {
+                    return Change::Keep(());
+                }
+                let mut changed = record.progress(shown.phase, shown.code.clone());
+                if let Some(suspended) = &shown.suspended {
+                    let sealed = self.seal.seal(Purpose::Running, record.owner(), suspended);
+                    record.running = sealed.ok();
+                    changed = true;
+                }
+                if changed {
+                    Change::Store(())
+                } else {
+                    Change::Keep(())
+                }
+            })
+            .await
+            .map(|_| ())
+    }
+
+    pub(super) async fn write_end(&self, id: &AttemptId, end: End) {
+        let ended = self
+            .persist(id, |record| {
+                if !self.is_mine(record) || !record.is_live() {
+                    return Change::Keep(None);
+                }
+                // By its time, where that is over.
+                record.end(end, self.now());
+                Change::Store(metrics::end_of(record))
+            })
+            .await;
+        if let Some(end) = ended.flatten() {
+            metrics::ended(end);
+        }
+    }
+
+    /// Changes a record even if the store is away for a while; an attempt's life is long enough to
+    /// be worth waiting for, and then over.
+    pub(crate) async fn persist<T>(
+        &self,
+        id: &AttemptId,
+        mut step: impl FnMut(&mut AttemptRecord) -> Change<T>,
+    ) -> Option<T> {
+        let until = self.now().after(self.attempt_life);
+        loop {
+            match self.attempts.change(id, &mut step).await {
+                Ok(value) => return value,
+                Err(StoreUnavailable) if self.now() < until && !self.stop.is_cancelled() => {
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(StoreUnavailable) => return None,
+            }
+        }
+    }
+}
+
+pub(super) fn failure_of(failure: &LoginFailure) -> Failure {
+    match failure {
+        LoginFailure::HandshakeFailed
+        | LoginFailure::NotConnected
+        | LoginFailure::VerifyUnavailable => Failure::Unavailable,
+        LoginFailure::Refused { .. } => Failure::ServiceRefused,
+        LoginFailure::Clock => Failure::Clock,
+        LoginFailure::NotVerified | LoginFailure::ForeignResult | LoginFailure::Disagreement => {
+            Failure::NotVerified
+        }
+        LoginFailure::ReplayMemory | LoginFailure::Entropy => Failure::Site,
+        _ => Failure::Protocol,
+    }
+}

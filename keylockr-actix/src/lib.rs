@@ -1,3 +1,4 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //! Sign in with KeyLockr, for [actix-web](https://docs.rs/actix-web).
 //!
 //! People scan a code with the KeyLockr app on their phone and approve; your handlers see a
@@ -246,6 +247,16 @@
 //! `Result<User, UserRejection>` and look for itself. The response's extensions hold the
 //! [`Refusal`], for middleware outside. A missing middleware is a 500 that names it, in the log too
 //! (`Option<User>` is `None` then, and the log says why).
+//!
+//! # Features
+//!
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `net` | yes | the way to KeyLockr over the network |
+//! | `qr` | yes | codes as SVG and PNG |
+//! | `redis` | | what the servers of a site share, in Redis 7.0 or later |
+//! | `metrics` | | counters, gauges and histograms |
+//! | `fast` | | signing and key agreement in assembly, on x86-64 and aarch64; nothing else changes |
 
 mod answer;
 mod body;

@@ -1,3 +1,4 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //! The KeyLockr protocol on real sockets.
 //!
 //! `keylockr-proto` knows the protocol and does no I/O; this crate gives its machines a network, a
@@ -82,12 +83,11 @@
 //!
 //! # Features
 //!
-//! `net` (default): the real network. Without it, give the builder a [`Transport`] of your own.
-//!
-//! `fast`: signing and key agreement in assembly, where the processor has what that needs; nothing
-//! else changes (see [`keylockr_proto`](keylockr_proto#features)).
-//!
-//! `metrics`: what [`metrics`](mod@metrics) lists is counted, through the facade of that name.
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `net` | yes | the real network; without it, give the builder a [`Transport`] of your own |
+//! | `fast` | | signing and key agreement in assembly, where the processor has what that needs; nothing else changes (see [`keylockr_proto`](keylockr_proto#features)) |
+//! | `metrics` | | what [`metrics`](mod@metrics) lists is counted, through the facade of that name |
 
 mod answer;
 mod client;

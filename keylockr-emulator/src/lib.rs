@@ -1,3 +1,4 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //! KeyLockr's service and phones on loopback: build, run and test sign-in without an account.
 //!
 //! The same emulator comes as a program (`keylockr-emulator`, with a phone page to click on) and
@@ -56,6 +57,13 @@
 //! The *service* keeps public keys, ciphertext and blobs; the *phones* keep box keys and filekeys.
 //! Between them runs a narrow line, and a test searches the service's whole state for what it must
 //! not see. Loopback only; nothing here protects anything.
+//!
+//! # Features
+//!
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `conformance` | | the HTTP suite that every adapter must pass |
+//! | `browser` | | the suite that drives a headless Chromium against an example; switches `conformance` on |
 
 mod agenda;
 pub mod chaos;

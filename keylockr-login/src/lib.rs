@@ -1,3 +1,4 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //! Signing in with KeyLockr, whatever the web framework.
 //!
 //! People scan a code with the KeyLockr app on their phone and approve; the browser that showed the

@@ -1,5 +1,6 @@
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //! The KeyLockr protocol without I/O: bytes in, bytes out.
 //!
 //! KeyLockr signs people in by a QR code that they scan with their phone, and can keep a small
@@ -115,11 +116,10 @@
 //!
 //! # Features
 //!
-//! - `std` (default): for machines with an operating system. The box and the signatures are those of
-//!   `dryoc`, which picks its vector code by the processor, and the service's key is tabled after a
-//!   while ([`ServerKeys::prepare`]). Without it the crate needs `alloc` alone.
-//! - `fast`: signing and key agreement in assembly (`graviola`), on x86-64 and aarch64, where the
-//!   processor has what that needs; elsewhere as without.
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `std` | yes | for machines with an operating system: the box and the signatures are those of `dryoc`, which picks its vector code by the processor, and the service's key is tabled after a while ([`ServerKeys::prepare`]). Without it the crate needs `alloc` alone |
+//! | `fast` | | signing and key agreement in assembly (`graviola`), on x86-64 and aarch64, where the processor has what that needs; elsewhere as without. Switches `std` on |
 //!
 //! No feature changes what is accepted, refused or written. Programs that may say
 //! `RUSTFLAGS='--cfg curve25519_dalek_backend="avx512"'` verify a stranger's seal in two thirds of
@@ -246,3 +246,8 @@ pub mod secret_types_print_nothing {}
 /// ```
 #[cfg(doctest)]
 pub mod key_types_do_not_mix {}
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

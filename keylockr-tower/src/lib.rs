@@ -1,3 +1,4 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //! Sign in with KeyLockr, for [axum](https://docs.rs/axum) and for any tower service.
 //!
 //! People scan a code with the KeyLockr app on their phone and approve; your handlers see a
@@ -264,6 +265,17 @@
 //!     Ok(Response::new(format!("Hello, {name}!")))
 //! }
 //! ```
+//!
+//! # Features
+//!
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `axum` | yes | the extractors and `routes()`; without it everything is plain tower |
+//! | `net` | yes | the way to KeyLockr over the network |
+//! | `qr` | yes | codes as SVG and PNG |
+//! | `redis` | | what the servers of a site share, in Redis 7.0 or later |
+//! | `metrics` | | counters, gauges and histograms |
+//! | `fast` | | signing and key agreement in assembly, on x86-64 and aarch64; nothing else changes |
 
 mod answer;
 mod body;

@@ -1,3 +1,4 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //! UNLOQ's HTTP API: sign users in by push, one-time password or mailed link, have them approve
 //! operations, and use their personal encryption keys. Stands alone; the other half, the hooks
 //! that UNLOQ sends, is `unloq-webhooks`. "U" is the specification of UNLOQ's interface, such as
@@ -92,9 +93,10 @@
 //!
 //! # Features
 //!
-//! `net` (default): the real network. Without it, give the builder a [`Transport`] of your own.
-//!
-//! `metrics`: what [`metrics`](mod@metrics) lists is counted, through the facade of that name.
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `net` | yes | the real network; without it, give the builder a [`Transport`] of your own |
+//! | `metrics` | | what [`metrics`](mod@metrics) lists is counted, through the facade of that name |
 
 mod call;
 mod client;

@@ -1,3 +1,4 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //! UNLOQ web hooks, verified: who signed them, what exactly they say, and whether they came before.
 //!
 //! UNLOQ tells an application by web hooks that a user signed out from the phone, or that an account
@@ -102,6 +103,21 @@
 //!   signature is known to be right.
 //! - Secrets are erased when dropped, and so are the keyed states made of them. Nothing prints them.
 //! - Errors hold a kind: no signature, no signed text, no input.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `axum` | | routes and an extractor for axum |
+//! | `tower` | | a layer for hyper and any tower service |
+//! | `actix` | | routes and an extractor for actix-web |
+//! | `sessions` | | remote logout: handles of sessions, and what asks for them at every request |
+//! | `tower-sessions` | | the same for tower-sessions: a layer |
+//! | `actix-session` | | the same for actix-session: a middleware |
+//! | `redis` | | deliveries and handles in Redis, for an application of several processes |
+//! | `metrics` | | counters and histograms of the integrations, through the `metrics` facade |
 
 mod activation;
 mod admitted;

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""What would be published: fails if a package's sources read a file that is not in it, or if it lacks or carries what it should not.
+
+    .ci/packages.py           sizes, and every include_str!, include_bytes!, include! and #[path]
+    .ci/packages.py --list    the files of each package too
+
+Sources of tests may read beside the package: tests stay in the repository. With `cargo package --workspace --no-verify`
+it is made sure that Cargo can write the packages at all; what is in them was compiled by the other steps.
+"""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+LARGEST = 1_000_000  # bytes, unpacked
+NEEDED = {"Cargo.toml", "README.md", "LICENSE-APACHE", "LICENSE-MIT"}
+DESCRIBED = ["description", "license", "repository", "readme", "keywords", "categories", "rust_version"]
+READS = re.compile(r'(?:include(?:_str|_bytes)?!\(\s*|#\[path\s*=\s*)"([^"]+)"|include(?:_str|_bytes)?!\(\s*concat!')
+# From here on a file is tests; or this one item is.
+REST_IS_TESTS = re.compile(r"^#\[cfg\(test\)\]\n(?:#\[.*\n)*(?:pub(?:\(\w+\))? )?mod \w+ \{", re.M)
+ITEM_IS_TEST = re.compile(r"#\[cfg\((?:test|any\(test, fuzzing\))\)\]\s*\Z")
+
+
+def run(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def reads(source, folder):
+    """What a source file reads, below `folder`; None stands for a path that is put together."""
+    tests = REST_IS_TESTS.search(source)
+    for found in READS.finditer(source):
+        line = source.rfind("\n", 0, found.start()) + 1
+        if (tests and found.start() > tests.start()) or source[line : found.start()].lstrip().startswith("//"):
+            continue
+        if ITEM_IS_TEST.search(source[: found.start()]):
+            continue
+        yield (folder / found[1]).resolve() if found[1] else None
+
+
+metadata = json.loads(run("cargo", "metadata", "--format-version", "1", "--no-deps"))
+wrong = []
+published = [package for package in metadata["packages"] if package["publish"] != []]
+for package in published:
+    name, root = package["name"], pathlib.Path(package["manifest_path"]).parent
+    files = run("cargo", "package", "--list", "--allow-dirty", "--quiet", "-p", name).split("\n")
+    paths = {file: (root / file) for file in files if file and (root / file).exists()}
+    size = sum(path.stat().st_size for path in paths.values())
+    print(f"{name}: {len(paths)} files, {size} bytes")
+    if "--list" in sys.argv:
+        print("\n".join(f"    {file}" for file in sorted(paths)))
+    wrong += [f"{name}: no {file}" for file in sorted(NEEDED - paths.keys())]
+    wrong += [f"{name}: no {field}" for field in DESCRIBED if not package[field]]
+    wrong += [f"{name}: {size} bytes, more than {LARGEST}"] if size > LARGEST else []
+    wrong += [f"{name}: more than five keywords"] if len(package["keywords"]) > 5 else []
+    wrong += [f"{name}: {file} is a test's" for file in paths if re.search(r"(^|/)(tests/|\w*tests\.rs$|\w*\.pem$)", file)]
+    inside = {path.absolute() for path in paths.values()}
+    for file, path in paths.items():
+        if path.suffix != ".rs":
+            continue
+        for read in reads(path.read_text(encoding="utf-8"), path.parent):
+            if read is None:
+                wrong.append(f"{name}: {file} reads a path that is put together")
+            elif read not in inside:
+                wrong.append(f"{name}: {file} reads {read}, which is not in the package")
+if len(published) != 9:
+    wrong.append(f"{len(published)} packages would be published, not nine")
+print("\n".join(wrong) or "packages: complete, and nothing too many")
+sys.exit(bool(wrong))

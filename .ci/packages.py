@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What would be published: fails if a package's sources read a file that is not in it, or if it lacks or carries what it should not.
+"""What would be published: fails if a package's sources read a file that is not in it, if it lacks or carries what it should
+not, or if a feature is missing from the tables of its front pages (README.md on crates.io, src/lib.rs on docs.rs).
 
     .ci/packages.py           sizes, and every include_str!, include_bytes!, include! and #[path]
     .ci/packages.py --list    the files of each package too
@@ -38,6 +39,18 @@ def reads(source, folder):
         yield (folder / found[1]).resolve() if found[1] else None
 
 
+def features_missing(package, root):
+    """Rows `| `name` | yes |` that a front page does not have, or has for no feature."""
+    default = set(package["features"].get("default", []))
+    expected = {(name, "yes" if name in default else "") for name in package["features"] if name != "default"}
+    for page, start in [("README.md", ""), ("src/lib.rs", "//! ")]:
+        if not (root / page).exists():
+            continue  # a command
+        rows = re.findall(rf"^{start}\| `([a-z-]+)` \| *(yes|) *\|", (root / page).read_text(encoding="utf-8"), re.M)
+        for name, on in sorted(expected ^ set(rows)):
+            yield f"{page}: feature {name}{' (default)' if on else ''} is in Cargo.toml or in the table alone"
+
+
 metadata = json.loads(run("cargo", "metadata", "--format-version", "1", "--no-deps"))
 wrong = []
 published = [package for package in metadata["packages"] if package["publish"] != []]
@@ -54,6 +67,7 @@ for package in published:
     wrong += [f"{name}: {size} bytes, more than {LARGEST}"] if size > LARGEST else []
     wrong += [f"{name}: more than five keywords"] if len(package["keywords"]) > 5 else []
     wrong += [f"{name}: {file} is a test's" for file in paths if re.search(r"(^|/)(tests/|\w*tests\.rs$|\w*\.pem$)", file)]
+    wrong += [f"{name}: {line}" for line in features_missing(package, root)]
     inside = {path.absolute() for path in paths.values()}
     for file, path in paths.items():
         if path.suffix != ".rs":

@@ -214,6 +214,10 @@ async fn expect_contrast(scene: &Scene, state: &str) {
 
 /// Visible words whose contrast is too low, by the formula of WCAG 2.
 const FAINT: &str = "
+    // What is just appearing is judged as it will stay.
+    for (const moving of document.getAnimations()) {
+        if (Number.isFinite(moving.effect.getComputedTiming().endTime)) moving.finish();
+    }
     const parts = (colour) => {
         const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number);
         return [r, g, b, a];

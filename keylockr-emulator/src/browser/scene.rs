@@ -295,12 +295,7 @@ impl Scene {
     pub async fn scan(&self) -> String {
         self.until_status("connected").await;
         let wanted = self.uri().await;
-        let screenshot = self
-            .session
-            .screenshot_as_png()
-            .await
-            .expect("a screenshot");
-        let read = qr::read(&screenshot).expect("a QR code that a phone can read");
+        let read = self.read_code().await;
         // The link for this device may lead back here; the code for another one does not.
         let wanted = wanted.split("&return_url=").next();
         assert_eq!(
@@ -309,6 +304,33 @@ impl Scene {
             "the code on the screen is the link's text"
         );
         tmp_id_of(&read)
+    }
+
+    /// Looks until a code can be read, as a phone's camera does: an element is there before the
+    /// browser has painted it.
+    async fn read_code(&self) -> String {
+        let mut last = String::new();
+        let looking = tokio::time::timeout(LIMIT, async {
+            loop {
+                let screenshot = self
+                    .session
+                    .screenshot_as_png()
+                    .await
+                    .expect("a screenshot");
+                match qr::read(&screenshot) {
+                    Ok(text) => return text,
+                    Err(error) => last = error,
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+        });
+        match looking.await {
+            Ok(text) => text,
+            Err(_) => panic!(
+                "no phone could read the code: {last}; {}",
+                self.state().await
+            ),
+        }
     }
 
     /// Keeps a screenshot under the target folder.

@@ -11,89 +11,60 @@ use keylockr_proto::login::{
 use keylockr_proto::{ClientKeys, KeyLifetime, Now, ReplayVerdict, ServerKeys, UnixTime};
 
 use crate::peer::{
-    Dialect, OTHER_TMP, Peer, START, Seq, TMP, at, client_keys, greeting, handshake_answer, map,
-    name, ok, refusal, with, without,
+    Dialect, OTHER_TMP, Peer, START, Seq, TMP, at, client_keys, events, greeting, handshake_answer,
+    map, name, ok, refusal, with, without,
 };
 
-/// What may happen to an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Event {
-    /// The socket that was asked for is up.
-    Opened,
-    /// It could not be had.
-    Unopened,
-    /// The service does not accept our signature.
-    Unauthorised,
-    Connected,
-    Ping,
-    ApproveA,
-    ApproveB,
-    /// The user says no.
-    Deny,
-    /// The service says no.
-    Refused,
-    /// A result that does not say who.
-    Nameless,
-    /// A result for another attempt under our keys.
-    Foreign,
-    /// A good result of another session.
-    OtherSession,
-    /// A good result, older than may be.
-    Stale,
-    /// A push that has no place in a sign-in.
-    Misplaced,
-    PollA,
-    PollB,
-    PollPending,
-    /// The last frame once more, byte for byte.
-    Duplicate,
-    /// The last frame with a bit that is other.
-    Bent,
-    Lost,
-    /// Another process has the attempt.
-    Superseded,
-    VerifyYes,
-    VerifyNo,
-    /// The service refuses to say.
-    VerifyRefused,
-    VerifyFailed,
-    Cancel,
-    /// Time passes to the next deadline.
-    Deadline,
-    /// Time passes, longer than an attempt lives.
-    Timeout,
+events! {
+    /// What may happen to an attempt.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub(crate) enum Event {
+        /// The socket that was asked for is up.
+        Opened,
+        /// It could not be had.
+        Unopened,
+        /// The service does not accept our signature.
+        Unauthorised,
+        Connected,
+        Ping,
+        ApproveA,
+        ApproveB,
+        /// The user says no.
+        Deny,
+        /// The service says no.
+        Refused,
+        /// A result that does not say who.
+        Nameless,
+        /// A result for another attempt under our keys.
+        Foreign,
+        /// A good result of another session.
+        OtherSession,
+        /// A good result, older than may be.
+        Stale,
+        /// A push that has no place in a sign-in.
+        Misplaced,
+        PollA,
+        PollB,
+        PollPending,
+        /// The last frame once more, byte for byte.
+        Duplicate,
+        /// The last frame with a bit that is other.
+        Bent,
+        Lost,
+        /// Another process has the attempt.
+        Superseded,
+        VerifyYes,
+        VerifyNo,
+        /// The service refuses to say.
+        VerifyRefused,
+        VerifyFailed,
+        Cancel,
+        /// Time passes to the next deadline.
+        Deadline,
+        /// Time passes, longer than an attempt lives.
+        Timeout,
+    }
 }
-
-pub(crate) const EVENTS: [Event; 28] = [
-    Event::Opened,
-    Event::Unopened,
-    Event::Unauthorised,
-    Event::Connected,
-    Event::Ping,
-    Event::ApproveA,
-    Event::ApproveB,
-    Event::Deny,
-    Event::Refused,
-    Event::Nameless,
-    Event::Foreign,
-    Event::OtherSession,
-    Event::Stale,
-    Event::Misplaced,
-    Event::PollA,
-    Event::PollB,
-    Event::PollPending,
-    Event::Duplicate,
-    Event::Bent,
-    Event::Lost,
-    Event::Superseded,
-    Event::VerifyYes,
-    Event::VerifyNo,
-    Event::VerifyRefused,
-    Event::VerifyFailed,
-    Event::Cancel,
-    Event::Deadline,
-    Event::Timeout,
-];
 
 const A: (&str, &str) = ("41", "7");
 const B: (&str, &str) = ("42", "8");
@@ -521,7 +492,7 @@ impl<'a> Run<'a> {
             self.take(Event::Deadline);
         }
         assert!(self.is_over(), "{:?} for ever", self.login.phase());
-        for event in EVENTS {
+        for event in Event::ALL {
             self.take(event);
         }
     }
@@ -545,7 +516,7 @@ pub(crate) fn login_events(input: &[u8]) {
         };
         let mut run = Run::new(stage);
         for byte in events.iter().take(64) {
-            let event = EVENTS.get(usize::from(*byte) % EVENTS.len());
+            let event = Event::ALL.get(usize::from(*byte) % Event::ALL.len());
             if let Some(event) = event.filter(|event| run.can(**event)) {
                 run.take(*event);
             }

@@ -285,6 +285,15 @@ impl Attempt {
     }
 }
 
+/// Signed in by the approval that the tests give.
+pub(crate) fn done() -> Seen {
+    Seen::Done("41".into(), "7".into())
+}
+
+pub(crate) fn failed(code: &str) -> Seen {
+    Seen::Failed(code.into())
+}
+
 /// An approving answer to the poll.
 pub(crate) fn polled(app_id: &str, safe_id: &str) -> Value {
     crate::peer::map([

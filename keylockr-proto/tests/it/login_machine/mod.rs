@@ -4,6 +4,7 @@
 mod attempt;
 mod flows;
 mod orders;
+mod polling;
 mod refusals;
 mod table;
 mod takeover;

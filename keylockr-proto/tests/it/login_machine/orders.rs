@@ -9,38 +9,27 @@ use proptest::prelude::*;
 
 use super::attempt::polled;
 use crate::peer::{
-    Dialect, OTHER_TMP, Peer, START, Seq, TMP, at, client_keys, greeting, handshake_answer, map,
-    name, ok, refusal, with, without,
+    Dialect, OTHER_TMP, Peer, START, Seq, TMP, at, client_keys, events, greeting, handshake_answer,
+    map, name, ok, refusal, with, without,
 };
 
-/// What may happen to an attempt that has its socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Event {
-    Connected,
-    ApproveA,
-    ApproveB,
-    Deny,
-    Foreign,
-    PollA,
-    /// Three seconds pass.
-    Wait,
-    VerifyYes,
-    VerifyNo,
-    Cancel,
+events! {
+    /// What may happen to an attempt that has its socket.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Event {
+        Connected,
+        ApproveA,
+        ApproveB,
+        Deny,
+        Foreign,
+        PollA,
+        /// Three seconds pass.
+        Wait,
+        VerifyYes,
+        VerifyNo,
+        Cancel,
+    }
 }
-
-const EVENTS: [Event; 10] = [
-    Event::Connected,
-    Event::ApproveA,
-    Event::ApproveB,
-    Event::Deny,
-    Event::Foreign,
-    Event::PollA,
-    Event::Wait,
-    Event::VerifyYes,
-    Event::VerifyNo,
-    Event::Cancel,
-];
 
 /// Frames and keys that serve all orders of a dialect.
 struct Stage {
@@ -242,11 +231,13 @@ fn permute(stage: &Stage, order: &mut Vec<Event>, left: usize, runs: &mut usize)
     let left = if dull { 2 } else { left };
     if left == 0 || over {
         *runs += 1;
-        let unused = EVENTS.into_iter().filter(|event| !order.contains(event));
+        let unused = Event::ALL
+            .into_iter()
+            .filter(|event| !order.contains(event));
         let tail: Vec<_> = unused.take(left).collect();
         return run(stage, &[order.as_slice(), &tail].concat());
     }
-    for event in EVENTS {
+    for event in Event::ALL {
         if !order.contains(&event) {
             order.push(event);
             permute(stage, order, left - 1, runs);

@@ -7,15 +7,11 @@ use keylockr_proto::{
     ClientKeys, KeyLifetime, ReplayVerdict, Revision, Service, TmpId, UnixTime, Value,
 };
 
-use super::attempt::{Attempt, Seen};
+use super::attempt::{Attempt, Seen, failed};
 use crate::peer::{
     Dialect, OTHER_TMP, Peer, START, TMP, at, client_keys, greeting, handshake_answer, list, map,
     name, ok, refusal, with, without,
 };
-
-fn failed(code: &str) -> Seen {
-    Seen::Failed(code.into())
-}
 
 fn end_of(dialect: Dialect, body: &Value) -> Option<Seen> {
     let mut attempt = Attempt::new(dialect).waiting();

@@ -5,15 +5,11 @@ use std::time::Duration;
 use keylockr_proto::login::{Input, LoginEnd, LoginFailure, Output, Phase};
 use keylockr_proto::{KeyLifetime, ReplayVerdict, UnixTime};
 
-use super::attempt::{Attempt, Seen};
+use super::attempt::{Attempt, Seen, failed};
 use crate::peer::{
     Broken, Dialect, OTHER_TMP, Peer, START, TMP, at, client_keys, greeting, handshake_answer, ok,
     refusal, with,
 };
-
-fn failed(code: &str) -> Seen {
-    Seen::Failed(code.into())
-}
 
 fn connect() -> Seen {
     Seen::Connect(format!("tmp.{TMP}"))

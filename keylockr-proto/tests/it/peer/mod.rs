@@ -14,6 +14,21 @@ pub(crate) const START: u64 = 1_785_000_000;
 pub(crate) const TMP: &str = "3f2b8c1e-9a44-4d0b-8f6e-2c71d5a0e913";
 pub(crate) const OTHER_TMP: &str = "aaaaaaaa-9a44-4d0b-8f6e-2c71d5a0e913";
 
+/// An enum, and the array of all its members: none can be forgotten.
+macro_rules! events {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$about:meta])* $event:ident,)+ }) => {
+        $(#[$meta])*
+        $vis enum $name {
+            $($(#[$about])* $event,)+
+        }
+
+        impl $name {
+            $vis const ALL: [Self; [$(stringify!($event)),+].len()] = [$(Self::$event),+];
+        }
+    };
+}
+pub(crate) use events;
+
 /// Repeatable bytes that never repeat.
 pub(crate) struct Seq(pub u64);
 

@@ -1,4 +1,4 @@
-//! Every order of the events of a link, to a depth that `KEYLOCKR_EVENTS` sets: each request is answered once, by an
+//! Every order of the events of a link, to a depth that `KEYLOCKR_Event::ALL` sets: each request is answered once, by an
 //! answer to it, and sessions end for nothing but what has to end them.
 
 use std::collections::BTreeMap;
@@ -13,65 +13,39 @@ use keylockr_proto::{
 };
 
 use super::depth;
-use crate::peer::{Peer, START, Seq, at, client_keys, greeting, map, ok, refusal, with};
+use crate::peer::{Peer, START, Seq, at, client_keys, events, greeting, map, ok, refusal, with};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Opened,
-    Unauthorised,
-    Connected,
-    AskKey,
-    AskRead,
-    AskWrite,
-    AskDelete,
-    KeyLocked,
-    KeyDenied,
-    Data,
-    Refused,
-    Stored,
-    /// The answer to a deletion.
-    Removed,
-    /// The user removed the connection.
-    Deleted,
-    Updated,
-    /// Somebody else's connection was removed.
-    OtherSession,
-    Duplicate,
-    Lost,
-    Superseded,
-    Deadline,
-    Stop,
+events! {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    enum Event {
+        Opened,
+        Unauthorised,
+        Connected,
+        AskKey,
+        AskRead,
+        AskWrite,
+        AskDelete,
+        KeyLocked,
+        KeyDenied,
+        Data,
+        Refused,
+        Stored,
+        /// The answer to a deletion.
+        Removed,
+        /// The user removed the connection.
+        Deleted,
+        Updated,
+        /// Somebody else's connection was removed.
+        OtherSession,
+        Duplicate,
+        Lost,
+        Superseded,
+        Deadline,
+        Stop,
+    }
 }
 
-use Event::{
-    AskDelete, AskKey, AskRead, AskWrite, Connected, Data, Deadline, Deleted, Duplicate, KeyDenied,
-    KeyLocked, Lost, Opened, OtherSession, Refused, Removed, Stop, Stored, Superseded,
-    Unauthorised, Updated,
-};
-
-const EVENTS: [Event; 21] = [
-    Opened,
-    Unauthorised,
-    Connected,
-    AskKey,
-    AskRead,
-    AskWrite,
-    AskDelete,
-    KeyLocked,
-    KeyDenied,
-    Data,
-    Refused,
-    Stored,
-    Removed,
-    Deleted,
-    Updated,
-    OtherSession,
-    Duplicate,
-    Lost,
-    Superseded,
-    Deadline,
-    Stop,
-];
+use Event::*;
 
 struct Stage {
     family: Family,
@@ -308,13 +282,13 @@ fn explore(stage: &Stage, order: &mut Vec<Event>, left: usize, count: &mut u64) 
     }
     *count += 1;
     let goes_on = left > 0 && !run.link.is_closed();
-    let can: Vec<Event> = EVENTS
+    let can: Vec<Event> = Event::ALL
         .into_iter()
         .filter(|event| goes_on && run.can(*event))
         .collect();
     // Whatever is open is answered at the end, and nothing has an effect after it.
     run.take(Stop);
-    for event in EVENTS {
+    for event in Event::ALL {
         run.take(event);
     }
     for event in can {

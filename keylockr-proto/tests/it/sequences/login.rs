@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use keylockr_proto::KeyLifetime;
 
 use super::depth;
-use crate::login_events::{EVENTS, Event, Run, Stage, kind_of};
+use crate::login_events::{Event, Run, Stage, kind_of};
 use crate::peer::Dialect;
 
 /// How many sequences there were, by what they came to.
@@ -22,7 +22,10 @@ fn explore(stage: &Stage, order: &mut Vec<Event>, left: usize, counts: &mut Coun
     let can: Vec<Event> = if left == 0 || run.is_over() {
         Vec::new()
     } else {
-        EVENTS.into_iter().filter(|event| run.can(*event)).collect()
+        Event::ALL
+            .into_iter()
+            .filter(|event| run.can(*event))
+            .collect()
     };
     run.let_go();
     for event in can {

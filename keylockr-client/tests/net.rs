@@ -6,6 +6,7 @@
 #![cfg(feature = "net")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -351,6 +352,66 @@ async fn the_service_resets_or_talks_nonsense() {
     })
     .await;
     let _ = kind(&origin).await;
+}
+
+/// The first connection answers once and hangs up when it is used again, as a service does that closes
+/// what idles at that very moment. What each connection was asked is told.
+async fn hanging_up(
+    then: &'static [u8],
+) -> (
+    String,
+    tokio::sync::mpsc::UnboundedReceiver<(usize, String)>,
+) {
+    let (sender, heads) = tokio::sync::mpsc::unbounded_channel();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let origin = serve(move |mut stream| {
+        let sender = sender.clone();
+        let number = connections.fetch_add(1, Ordering::Relaxed);
+        async move {
+            let answers = [if number == 0 { NOTHING } else { then }, b""];
+            for answer in answers {
+                let head = read_head(&mut stream).await;
+                sender.send((number, head)).unwrap();
+                if answer.is_empty() {
+                    return;
+                }
+                stream.write_all(answer).await.unwrap();
+            }
+        }
+    })
+    .await;
+    (origin, heads)
+}
+
+const NOTHING: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+#[tokio::test]
+async fn a_connection_that_is_closed_under_a_call_costs_nothing() {
+    for method in [Method::Get, Method::Post] {
+        let (origin, mut heads) = hanging_up(NOTHING).await;
+        let transport = NetTransport::new(&[]).unwrap();
+        let mut request = get(&origin, 1024);
+        request.method = method;
+        for _ in 0..2 {
+            let response = transport.http(request.clone()).await.unwrap();
+            assert_eq!(response.status, 200);
+        }
+        let asked = [(); 3].map(|()| heads.try_recv().unwrap().0);
+        assert_eq!(asked, [0, 0, 1], "kept, closed, asked again elsewhere");
+    }
+}
+
+/// Once more, not for ever: a service that always hangs up is told to the caller.
+#[tokio::test]
+async fn a_service_that_always_hangs_up_is_asked_twice() {
+    let (origin, mut heads) = hanging_up(b"").await;
+    let transport = NetTransport::new(&[]).unwrap();
+    transport.http(get(&origin, 1024)).await.unwrap();
+    let failed = transport.http(get(&origin, 1024)).await.unwrap_err();
+    assert_eq!(failed.kind(), TransportErrorKind::Interrupted);
+    let asked = [(); 3].map(|()| heads.try_recv().unwrap().0);
+    assert_eq!(asked, [0, 0, 1]);
+    assert!(heads.try_recv().is_err());
 }
 
 /// The limit ends the reading: neither an announced length nor an endless body is waited for.

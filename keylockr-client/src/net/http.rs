@@ -1,12 +1,15 @@
 //! One HTTP request by reqwest.
 
 use core::time::Duration;
+use std::io;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
+use reqwest::{RequestBuilder, Response};
 use rustls::ClientConfig;
 
 use super::tls;
+use crate::clock;
 use crate::transport::{HttpRequest, HttpResponse, Method, TransportError, TransportErrorKind};
 
 /// Enough for the bursts of a busy site; an idle site holds nothing for long.
@@ -54,9 +57,7 @@ pub(super) async fn perform(
             .header(CONTENT_TYPE, content_type)
             .header(ACCEPT, content_type);
     }
-    let mut answer = builder
-        .timeout(timeout)
-        .send()
+    let mut answer = send(client, builder, timeout)
         .await
         .map_err(|error| classify(error, TransportErrorKind::Interrupted))?;
     let status = answer.status().as_u16();
@@ -76,6 +77,49 @@ pub(super) async fn perform(
         body.extend_from_slice(&chunk);
     }
     Ok(HttpResponse { status, body })
+}
+
+/// Sends it, once more if the connection was closed under it. A service closes connections that idle,
+/// and may do so at the moment when one is used again. Nothing that we ask is done twice by asking
+/// twice: of two handshakes, the one without an answer is forgotten.
+async fn send(
+    client: &reqwest::Client,
+    builder: RequestBuilder,
+    timeout: Duration,
+) -> Result<Response, reqwest::Error> {
+    let begun = clock::monotonic();
+    let mut request = builder.timeout(timeout).build()?;
+    let again = request.try_clone();
+    match (client.execute(request).await, again) {
+        (Err(error), Some(again)) if hung_up(&error) => {
+            request = again;
+            let left = timeout.saturating_sub(clock::monotonic() - begun);
+            *request.timeout_mut() = Some(left);
+            client.execute(request).await
+        }
+        (result, _) => result,
+    }
+}
+
+/// Whether the connection ended before the answer began.
+fn hung_up(error: &(dyn core::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<hyper::Error>()
+            && (error.is_incomplete_message() || error.is_canceled() || error.is_closed())
+        {
+            return true;
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+            return matches!(
+                error.kind(),
+                BrokenPipe | ConnectionAborted | ConnectionReset
+            );
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn classify(error: reqwest::Error, otherwise: TransportErrorKind) -> TransportError {

@@ -15,6 +15,7 @@ use actix_web::{
     body::{BoxBody, EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     error::InternalError,
+    http::header::SET_COOKIE,
 };
 use futures_util::future::{Either, LocalBoxFuture};
 use keylockr_login::{KeyLockr, Refusal};
@@ -156,6 +157,15 @@ where
             Err(_) => trouble.is_failure_within(),
         };
         if goes_out {
+            if let (Ok(response), Some(plain_http)) = (&answer, this.handle.keylockr().plain_http())
+            {
+                for cookie in response.headers().get_all(SET_COOKIE) {
+                    plain_http.look_at(
+                        cookie.as_bytes(),
+                        "SessionMiddleware::builder(store, key).cookie_secure(false).build()",
+                    );
+                }
+            }
             return Poll::Ready(answer.map(ServiceResponse::map_into_left_body));
         }
         let handle = this.handle.clone();

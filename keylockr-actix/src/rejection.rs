@@ -51,8 +51,9 @@ impl Refused {
 impl LayerMissing {
     pub(crate) const fn keylockr() -> Self {
         Self(
-            "KeyLockrMiddleware is missing: add `.wrap(KeyLockrMiddleware::new(keylockr, \
-             sessions))` to the App, after every other `.wrap` that asks who is signed in",
+            "KeyLockrMiddleware is missing around this: write `.wrap(KeyLockrMiddleware::new(keylockr, \
+             sessions))` on the App after every `.wrap` that asks who is signed in, for the last one is \
+             the outermost",
         )
     }
 

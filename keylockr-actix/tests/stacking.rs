@@ -112,7 +112,10 @@ async fn without_the_middleware_nobody_passes_and_the_log_says_why() {
             "{path}"
         );
     }
-    assert!(log.text().contains("KeyLockrMiddleware is missing"));
+    assert!(
+        log.text()
+            .contains("KeyLockrMiddleware is missing around this")
+    );
 }
 
 #[actix_web::test]

@@ -45,7 +45,10 @@ pub enum Error {
     },
     /// The local clock is too far off, and correcting it is not allowed by configuration
     /// (K 3.10).
-    #[error("the local clock is {drift} s ahead of KeyLockr's, which the configuration forbids")]
+    #[error(
+        "the local clock is {drift} s ahead of KeyLockr's, which the configuration forbids: set this \
+         machine's by NTP"
+    )]
     ClockDrift {
         /// Local minus service time in seconds.
         drift: i64,
@@ -54,7 +57,10 @@ pub enum Error {
     #[error("the login cannot be resumed: {0}")]
     Resume(#[source] ResumeError),
     /// The service claims a time that cannot be right.
-    #[error("KeyLockr's clock is {drift} s behind the local one: one of them cannot be right")]
+    #[error(
+        "KeyLockr's clock is {drift} s behind the local one: one of them cannot be right, so set this \
+         machine's by NTP"
+    )]
     ClockAbsurd {
         /// Local minus service time in seconds.
         drift: i64,

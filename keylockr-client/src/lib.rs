@@ -70,9 +70,9 @@
 //! # Logging
 //!
 //! Events of `tracing`, each with a stable name: `keylockr.http.{answered, failed}`,
-//! `keylockr.keys.{changed, not_pinned, unusable}`, `keylockr.clock.{measured, refused}`,
+//! `keylockr.keys.{changed, not_pinned, unusable}`, `keylockr.clock.{measured, wrong, refused}`,
 //! `keylockr.socket.{open, refused, close, closed, broken, stuck}`,
-//! `keylockr.login.{progress, end}`, `keylockr.link.{status, waiting, lagged}`,
+//! `keylockr.login.{progress, end}`, `keylockr.verify.refused`, `keylockr.link.{status, waiting, lagged}`,
 //! `keylockr.replay.full`, and of the vault
 //! `keylockr.vault.{damaged, key, memory, memory_full, not_configured, overwritten, rolled_back, sender_changed}`.
 //! None holds a key, a nonce, a frame, a message of the service, or the
@@ -89,6 +89,7 @@
 //! | `fast` | | signing and key agreement in assembly, where the processor has what that needs; nothing else changes (see [`keylockr_proto`](keylockr_proto#features)) |
 //! | `metrics` | | what [`metrics`](mod@metrics) lists is counted, through the facade of that name |
 
+mod advice;
 mod answer;
 mod client;
 mod clock;
@@ -108,6 +109,7 @@ mod transport;
 mod vault;
 mod wire;
 
+pub use advice::advice;
 pub use client::Client;
 pub use clock::Clock;
 pub use config::{ClientBuilder, DEFAULT_BASE_URL, Timeouts};

@@ -5,9 +5,10 @@ use core::time::Duration;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use keylockr_proto::{ErrorKind, ServerKeys, WsSig};
+use keylockr_proto::{ErrorKind, ServerKeys, VerifyOutcome, WsSig};
 use tokio::time::{Instant, timeout};
 
+use crate::advice::advice;
 use crate::answer;
 use crate::clock::{self, Clock};
 use crate::config::Config;
@@ -24,6 +25,9 @@ const LONG_ANSWER: usize = 65_536;
 
 /// How long an answer to "can the service be reached?" is good for.
 const HEALTH: Duration = Duration::from_secs(5);
+
+/// A local clock that is further off than this, in seconds, is worth a line in the log.
+const WORTH_SAYING: i64 = 60;
 
 const MSGPACK: &str = "application/octet-stream";
 const JSON: &str = "application/json";
@@ -147,7 +151,20 @@ impl Service {
     /// Whatever was answered: its meaning is the protocol crate's business.
     pub(crate) async fn verify(&self, body: Vec<u8>) -> Result<HttpResponse, Error> {
         let request = self.request(Endpoint::Verify, body, self.config.timeouts.long);
-        self.http(Endpoint::Verify, request).await
+        let answer = self.http(Endpoint::Verify, request).await?;
+        if let VerifyOutcome::Failed {
+            refusal: Some(refusal),
+        } = VerifyOutcome::from_response(answer.status, &answer.body)
+        {
+            let code = refusal.code();
+            tracing::warn!(
+                name: "keylockr.verify.refused",
+                code,
+                "KeyLockr refused to confirm anything: {}",
+                advice(code)
+            );
+        }
+        Ok(answer)
     }
 
     pub(crate) async fn open(&self, sig: WsSig) -> Result<Box<dyn Socket>, SocketError> {
@@ -192,6 +209,7 @@ impl Service {
         let ts = answer::clock_ts(&body).ok_or(Error::Malformed {
             endpoint: Endpoint::Clock,
         })?;
+        let before = self.clock.drift();
         let result = self.clock.measured(ts, asked, answered);
         match &result {
             Ok(()) => {
@@ -202,6 +220,17 @@ impl Service {
                     drift,
                     "asked the service for the time"
                 );
+                // Once, and not at every measurement of the same clock.
+                if drift.abs() > WORTH_SAYING && before.abs() <= WORTH_SAYING {
+                    let way = if drift < 0 { "behind" } else { "ahead of" };
+                    tracing::warn!(
+                        name: "keylockr.clock.wrong",
+                        drift,
+                        "this machine's clock is {} s {way} KeyLockr's: sign-ins allow for it, but set \
+                         it by NTP (`timedatectl set-ntp true`, or chrony)",
+                        drift.abs()
+                    );
+                }
             }
             Err(error) => tracing::error!(name: "keylockr.clock.refused", %error, "time refused"),
         }

@@ -5,7 +5,7 @@ mod build;
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use keylockr_client::{
-    Client, DEFAULT_BASE_URL, ReplayMemory, VaultConfig,
+    Client, ReplayMemory, VaultConfig,
     proto::login::{LoginConfig, VerifyPolicy},
 };
 use keylockr_proto::{Family, Revision, ServerKeys};
@@ -38,7 +38,7 @@ pub(crate) type Restyle = Arc<dyn Fn(&Refusal, bool) -> Option<Answer> + Send + 
 pub struct KeyLockrBuilder {
     service: String,
     site_title: String,
-    api: String,
+    api: Option<String>,
     family: Family,
     app_tag: Option<String>,
     ask_app_data: bool,
@@ -77,7 +77,7 @@ impl KeyLockrBuilder {
         Self {
             service,
             site_title,
-            api: DEFAULT_BASE_URL.to_owned(),
+            api: None,
             family: Family::Seed,
             app_tag: None,
             ask_app_data: false,
@@ -112,9 +112,11 @@ impl KeyLockrBuilder {
         }
     }
 
-    /// The address of KeyLockr's API; a bare origin gets `/v3` appended.
+    /// The address of KeyLockr's API; a bare origin gets `/v3` appended. Without it the environment's
+    /// `KEYLOCKR_API` counts, and without that `https://api.keylockr.app/v3`. Whoever may set either
+    /// decides who can sign in: plain http is for loopback addresses only, such as the emulator's.
     pub fn api(mut self, url: impl Into<String>) -> Self {
-        self.api = url.into();
+        self.api = Some(url.into());
         self
     }
 

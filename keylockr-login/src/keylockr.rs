@@ -118,12 +118,25 @@ impl KeyLockr {
         if self.0.site.admits(head) {
             return Ok(());
         }
+        let ours = self.origin(head)?;
         tracing::info!(
             name: "keylockr.request.cross_origin",
             path = head.path(),
-            "refused a request that does not come from our own pages"
+            ours,
+            "refused a request that does not come from our own pages: is public_origin what \
+             `location.origin` is in the browser?"
         );
-        self.origin(head)?;
+        if self.0.site.is_met_over_plain_http(head) {
+            self.0.warn_no_origin.call_once(|| {
+                tracing::warn!(
+                    name: "keylockr.origin.plain_http",
+                    ours,
+                    "a browser is here over plain http, and public_origin says https: it drops our `Secure` \
+                     cookies, so that nobody can sign in. Open the https address; while you develop without \
+                     TLS set public_origin to the http:// address"
+                );
+            });
+        }
         Err(Refusal::CrossOrigin)
     }
 

@@ -122,6 +122,7 @@ pub mod metrics;
 mod moment;
 mod origin;
 mod page;
+mod plain_http;
 mod policy;
 mod principal;
 mod proxies;
@@ -177,6 +178,7 @@ pub use self::{
     limits::Limits,
     moment::Moment,
     page::{Direction, Page, PageError, Parts, Text, Texts, Theme, UnknownText, View},
+    plain_http::PlainHttp,
     policy::{Access, Freshness, Revocations, SessionPolicy},
     principal::Principal,
     proxies::{Proxy, ProxyError},

@@ -70,6 +70,19 @@ impl Site {
         matches!(self, Self::Public(origin) if origin.starts_with("https:"))
     }
 
+    /// Whether a browser says that it has come to an https site by http.
+    pub(crate) fn is_met_over_plain_http(&self, head: &Head) -> bool {
+        let Self::Public(ours) = self else {
+            return false;
+        };
+        let met = head
+            .only("origin")
+            .and_then(|origin| origin.strip_prefix("http://"));
+        let met = met.map(|met| met.split(':').next());
+        let ours = ours.strip_prefix("https://");
+        met.is_some() && met == ours.map(|ours| ours.split(':').next())
+    }
+
     /// Whether a POST comes from our own pages, or from a program without cookies.
     ///
     /// `Origin` must be ours, or `Sec-Fetch-Site` say `same-origin`; the latter alone decides where

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-use self::written::{Shown, failure_of};
+use self::written::{Shown, advice_on, failure_of};
 use crate::{
     attempt::{AttemptRecord, End, Failure, Phase},
     binding::AttemptId,
@@ -113,7 +113,8 @@ impl Shared {
                     name: "keylockr.attempt.failed",
                     attempt = %id,
                     %failure,
-                    "the attempt failed"
+                    "the attempt failed: {}",
+                    advice_on(&failure)
                 );
                 self.write_end(&id, End::Failed(failure_of(&failure))).await;
             }

@@ -86,6 +86,7 @@ pub(crate) struct Shared {
     pub(crate) stands_by: AtomicBool,
     pub(crate) warn_no_address: Once,
     pub(crate) warn_no_origin: Once,
+    pub(crate) warn_secure_cookie: Once,
 }
 
 impl Shared {

@@ -39,10 +39,12 @@ impl<S, L: Layer<KeyLockrService<S>>> Layer<S> for KeyLockrLayer<L> {
     type Service = SessionService<L::Service>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SessionService::new(self.sessions.layer(KeyLockrService {
+        let plain_http = self.keylockr.plain_http();
+        let sessions = self.sessions.layer(KeyLockrService {
             inner,
             keylockr: self.keylockr.clone(),
-        }))
+        });
+        SessionService::new(sessions, plain_http)
     }
 }
 

@@ -41,8 +41,9 @@ impl Refused {
 impl LayerMissing {
     pub(crate) const fn keylockr() -> Self {
         Self(
-            "KeyLockrLayer is missing: add `.layer(KeyLockrLayer::new(keylockr, sessions))` after \
-             the routes that ask who is signed in",
+            "KeyLockrLayer is missing around this: write `.layer(KeyLockrLayer::new(keylockr, \
+             sessions))` after all routes and guards that ask who is signed in, for a layer wraps what \
+             stands above it",
         )
     }
 

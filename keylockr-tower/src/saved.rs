@@ -11,8 +11,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderValue, Request, Response, StatusCode, header::RETRY_AFTER};
-use keylockr_login::Refusal;
+use http::{
+    HeaderValue, Request, Response, StatusCode,
+    header::{RETRY_AFTER, SET_COOKIE},
+};
+use keylockr_login::{PlainHttp, Refusal};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -58,11 +61,15 @@ where
 #[derive(Clone, Debug)]
 pub struct SessionService<S> {
     sessions: S,
+    plain_http: Option<PlainHttp>,
 }
 
 impl<S> SessionService<S> {
-    pub(crate) fn new(sessions: S) -> Self {
-        Self { sessions }
+    pub(crate) fn new(sessions: S, plain_http: Option<PlainHttp>) -> Self {
+        Self {
+            sessions,
+            plain_http,
+        }
     }
 }
 
@@ -81,6 +88,7 @@ where
     fn call(&mut self, request: Request<A>) -> Self::Future {
         SessionFuture {
             inner: self.sessions.call(request),
+            plain_http: self.plain_http.clone(),
         }
     }
 }
@@ -91,6 +99,7 @@ pin_project! {
     pub struct SessionFuture<F> {
         #[pin]
         inner: F,
+        plain_http: Option<PlainHttp>,
     }
 }
 
@@ -101,7 +110,13 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let mut answer = self.project().inner.poll(cx);
+        let this = self.project();
+        let mut answer = this.inner.poll(cx);
+        if let (Poll::Ready(Ok(response)), Some(plain_http)) = (&answer, this.plain_http) {
+            for cookie in response.headers().get_all(SET_COOKIE) {
+                plain_http.look_at(cookie.as_bytes(), "SessionManagerLayer::with_secure(false)");
+            }
+        }
         if let Poll::Ready(Ok(response)) = &mut answer
             && response.status() == StatusCode::INTERNAL_SERVER_ERROR
             && response.extensions_mut().remove::<Answered>().is_none()

@@ -10,6 +10,7 @@ use tracing::Instrument as _;
 use crate::{
     answer::Answer,
     clock,
+    error::VerifyErrorKind,
     event::Event,
     head::Head,
     hooks::Hooks,
@@ -60,11 +61,25 @@ where
         }
         Err(reason) => {
             if !matches!(reason, Reason::Preflight(_)) {
-                tracing::warn!(%hook, "{reason}");
+                match mismatch(&reason) {
+                    true => tracing::warn!(
+                        %hook,
+                        path = hooks.path::<E>(),
+                        "{reason}: UNLOQ signs with another secret, or for another path. Is this path the \
+                         one in the address that is registered in its console, whatever a proxy makes of \
+                         it? `keylockr hook verify` tells which"
+                    ),
+                    false => tracing::warn!(%hook, "{reason}"),
+                }
             }
             Err(SignedRejection::new(hook, reason))
         }
     }
+}
+
+/// Whether the signature is one, and not ours.
+fn mismatch(reason: &Reason) -> bool {
+    matches!(reason, Reason::Refused(error) if error.kind() == VerifyErrorKind::Mismatch)
 }
 
 async fn check<E, S, D, X>(hooks: &Hooks, head: &Head<'_>, body: S) -> Result<Verified<E>, Reason>

@@ -5,11 +5,16 @@ use std::fmt;
 use crate::hook::Hook;
 
 /// A configuration that no hook may be served with. It names what to change and repeats no secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+///
+/// `Debug` says the same as `Display`: it is what `main` prints.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// A secret without a byte: with it, anybody could sign.
-    #[error("a secret is empty")]
+    #[error(
+        "a secret is empty: give Secret::new the one that UNLOQ's console shows (is the variable that it \
+         comes from set?)"
+    )]
     EmptySecret,
     /// A secret with a NUL byte, which HMAC would not tell from a shorter one.
     #[error("a secret contains a NUL byte")]
@@ -67,6 +72,12 @@ pub enum ConfigError {
     /// An event without a documented payload, while schemas are exact.
     #[error("undocumented events need `insecure_lenient_schema`")]
     LenientSchemaNeeded,
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// Why a delivery was refused.

@@ -82,20 +82,21 @@ impl Service {
 pub(crate) struct Services(Vec<Arc<Service>>);
 
 impl Services {
-    /// `demo`, `demo-data` and `demo-app`.
+    /// `demo`, `demo-data` and `demo-app`, and `svc_acme`, which the front page's code is registered as.
     pub(crate) fn initial() -> Self {
         let mut services = Self::default();
         let demos = [
             NewService::seed("demo", "Demo", Mode::Auth),
             NewService::seed("demo-data", "Demo with data", Mode::Data),
             NewService::appdata("demo-app", "Demo with App Data", 2),
+            NewService::seed("svc_acme", "Acme Web", Mode::Auth),
         ];
         for demo in demos {
             let demo = NewService {
                 url: "http://127.0.0.1:3000".to_owned(),
                 ..demo
             };
-            // Three distinct names of ours: nothing to refuse.
+            // Distinct names of ours: nothing to refuse.
             let _ = services.add(demo);
         }
         services

@@ -47,9 +47,21 @@ impl Call<'_> {
         let record = self
             .attempt(posted.attempt.as_deref())
             .await?
-            .ok_or(Refusal::ForeignAttempt)?;
+            .ok_or_else(|| self.not_its_own())?;
         let outcome = self.sign_in(&record, session).await;
         self.signed_in(posted.form, &record, outcome)
+    }
+
+    /// The refusal of a browser that has no such attempt; the commonest reason goes into the log.
+    fn not_its_own(&self) -> Refusal {
+        if self.browser().is_none() {
+            tracing::info!(
+                name: "keylockr.cookie.missing",
+                "a browser came to finish without the attempt's cookie: it keeps none, or it was given a \
+                 `Secure` one over plain http (is public_origin https, and the address it opens too?)"
+            );
+        }
+        Refusal::ForeignAttempt
     }
 
     /// The answer to whoever asked for a session.

@@ -5,8 +5,14 @@ use std::{
     time::Duration,
 };
 
-use keylockr_client::{CancellationToken, Client, proto::login::LoginConfig};
-use keylockr_proto::{AppTag, DisplayName, Family, Revision, Service, SvcId};
+use keylockr_client::{
+    CancellationToken, Client, DEFAULT_BASE_URL,
+    proto::login::{LoginConfig, VerifyPolicy},
+};
+use keylockr_proto::{
+    AppId, AppTag, DisplayName, Family, Revision, SafeId, Service, SvcId, VerifyOutcome,
+    VerifyRequest,
+};
 use tokio_util::task::TaskTracker;
 
 use super::KeyLockrBuilder;
@@ -41,14 +47,27 @@ impl KeyLockrBuilder {
         self.shared().map(KeyLockr::new)
     }
 
-    /// Builds the service and fetches KeyLockr's keys and clock, so that a wrong address, pin or
-    /// clock shows now and not to the first person who signs in.
+    /// Builds the service, fetches KeyLockr's keys and clock, and asks it about a connection that
+    /// there cannot be, so that a wrong address, pin, clock, name of the service or server IP shows
+    /// now and not to the first person who signs in.
     ///
     /// # Errors
-    /// A setting that cannot work, or KeyLockr cannot be reached.
+    /// A setting that cannot work; KeyLockr cannot be reached, or does not take this site's requests.
     pub async fn connect(self) -> Result<KeyLockr, StartError> {
         let keylockr = self.build()?;
-        keylockr.shared().client.sync().await?;
+        let shared = keylockr.shared();
+        let api = || shared.client.base_url().to_string();
+        if let Err(source) = shared.client.sync().await {
+            let api = api();
+            return Err(StartError::Service { api, source });
+        }
+        if let Some(code) = shared.refused().await {
+            return Err(StartError::Refused {
+                api: api(),
+                service: shared.service.name_on_wire().to_owned(),
+                code,
+            });
+        }
         Ok(keylockr)
     }
 
@@ -95,7 +114,7 @@ impl KeyLockrBuilder {
         let client = match self.client {
             Some(client) => client,
             None => {
-                let client = Client::builder(&self.api).pins(self.pins);
+                let client = Client::builder(&api(self.api)).pins(self.pins);
                 match self.replay {
                     Some(memory) => client.replay_memory(memory).build()?,
                     None => client.build()?,
@@ -152,6 +171,7 @@ impl KeyLockrBuilder {
             stands_by: AtomicBool::default(),
             warn_no_address: Once::new(),
             warn_no_origin: Once::new(),
+            warn_secure_cookie: Once::new(),
         })
     }
 
@@ -170,6 +190,53 @@ impl KeyLockrBuilder {
                 minimum: self.minimum,
             }),
         }
+    }
+}
+
+impl Shared {
+    /// With which code KeyLockr refuses to confirm anything to this site, where no sign-in could
+    /// succeed for it. No answer is no refusal: that passes.
+    async fn refused(&self) -> Option<String> {
+        let family = self.service.family();
+        let keys = self.keys.keys(&self.client).ok()?;
+        let request = VerifyRequest {
+            service: self.service.clone(),
+            app_id: AppId::parse(family, Revision::One, NOBODY).ok()?,
+            safe_id: SafeId::parse(family, Revision::One, NOBODY).ok()?,
+            sign: keys.sign_public().clone(),
+        };
+        let VerifyOutcome::Failed {
+            refusal: Some(refusal),
+        } = self.client.verify(&request).await
+        else {
+            return None;
+        };
+        let asks_always = family == Family::Seed || self.verify == VerifyPolicy::Always;
+        let fatal = match refusal.code() {
+            "sso_service_invalid" | "app_tag_invalid" => true,
+            // Revision 2 gets along without asking.
+            "ip_not_allowed" => asks_always,
+            _ => false,
+        };
+        fatal.then(|| refusal.code().to_owned())
+    }
+}
+
+/// An id that nobody has: the largest of a 32-bit counter.
+const NOBODY: &str = "2147483647";
+
+/// Where the API is.
+fn api(configured: Option<String>) -> String {
+    if let Some(api) = configured {
+        return api;
+    }
+    match std::env::var("KEYLOCKR_API") {
+        Ok(api) if !api.is_empty() => {
+            // Not repeated here: `connect` names it when it does not work.
+            tracing::info!(name: "keylockr.api.from_environment", "the API is what KEYLOCKR_API says");
+            api
+        }
+        _ => DEFAULT_BASE_URL.to_owned(),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use keylockr_client::proto::login::{Login, LoginFailure, Progress};
+use keylockr_client::{
+    advice,
+    proto::login::{Login, LoginFailure, Progress},
+};
 use keylockr_proto::QrUri;
 use zeroize::Zeroizing;
 
@@ -128,5 +131,27 @@ pub(super) fn failure_of(failure: &LoginFailure) -> Failure {
         }
         LoginFailure::ReplayMemory | LoginFailure::Entropy => Failure::Site,
         _ => Failure::Protocol,
+    }
+}
+
+/// What whoever runs the site can do about it.
+pub(super) fn advice_on(failure: &LoginFailure) -> &str {
+    match failure {
+        LoginFailure::HandshakeFailed => {
+            "is .api(..) (or KEYLOCKR_API) right, and can this server get there? `keylockr doctor` says more"
+        }
+        LoginFailure::NotConnected => {
+            "no WebSocket to KeyLockr: does a proxy on the way out let the upgrade pass?"
+        }
+        LoginFailure::Refused { code } => advice(code),
+        LoginFailure::Clock | LoginFailure::Unauthorised => "set this machine's clock by NTP",
+        LoginFailure::VerifyUnavailable => {
+            "KeyLockr does not confirm anything to this server: are this server's addresses (IPv6 too) among \
+             the service's server IPs in its console? `keylockr doctor` says more"
+        }
+        LoginFailure::NotVerified => {
+            "KeyLockr does not confirm the approval: nobody is signed in by it"
+        }
+        _ => "`keylockr doctor` looks at each step",
     }
 }

@@ -33,9 +33,10 @@
 //! Waiting is tokio's, so a paused clock (`#[tokio::test(start_paused = true)]`) lives through it in
 //! no time, as long as everything runs on that one runtime. On a busy machine such a clock may be
 //! faster than the bytes: a task that sleeps 250 ms and then does a moment of blocking work, again and
-//! again, keeps it from jumping far. Which units are struck depends on the seed,
-//! the number of the connection and the number of the unit in its direction, and on nothing else.
-//! [`ChaosProxy::struck`] counts: a test should ask whether there was any trouble at all.
+//! again, keeps it from jumping far. Chance is drawn for each unit that could be struck, from the seed,
+//! the number of the connection and the direction: the same traffic under the same trouble, set at the
+//! same moments, is struck in the same places. [`ChaosProxy::struck`] counts: a test should ask whether
+//! there was any trouble at all.
 //!
 //! It listens on loopback and reads no TLS: through TLS every kind but doubling and swapping works.
 

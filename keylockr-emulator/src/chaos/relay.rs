@@ -1,9 +1,10 @@
 //! Connections through the proxy, each a task of its own.
 
 use std::{
+    future::pending,
     io,
     net::SocketAddr,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -18,7 +19,7 @@ use tokio::{
         tcp::{ReadHalf, WriteHalf},
     },
     sync::watch,
-    time::sleep,
+    time::{Sleep, sleep},
 };
 
 use super::{
@@ -230,8 +231,13 @@ struct Direction<'a> {
     way: Way,
     units: Units,
     dice: Dice,
-    /// A message that waits for the one behind it.
-    held: Option<(Unit, Duration)>,
+    held: Option<Held>,
+}
+
+/// A message that waits for the one behind it, and for how long at most.
+struct Held {
+    unit: Unit,
+    patience: Pin<Box<Sleep>>,
 }
 
 impl Direction<'_> {
@@ -252,10 +258,15 @@ impl Direction<'_> {
                     return Ok(end);
                 }
             }
-            let patience = self.held.as_ref().map(|(_, patience)| *patience);
+            let patience = async {
+                match &mut self.held {
+                    Some(held) => held.patience.as_mut().await,
+                    None => pending().await,
+                }
+            };
             let read = tokio::select! {
                 read = from.read(&mut buffer) => read?,
-                () = sleep(patience.unwrap_or_default()), if patience.is_some() => {
+                () = patience => {
                     self.release(&mut to).await?;
                     continue;
                 }
@@ -297,7 +308,8 @@ impl Direction<'_> {
                 to.write_all(bytes).await?;
             }
             Some(Trouble::Reorder { within }) => {
-                self.held = Some((unit, within));
+                let patience = Box::pin(sleep(within));
+                self.held = Some(Held { unit, patience });
                 return Ok(None);
             }
             Some(Trouble::Cut) => {
@@ -335,7 +347,7 @@ impl Direction<'_> {
     /// Sends what waited for its turn.
     async fn release(&mut self, to: &mut WriteHalf<'_>) -> io::Result<()> {
         match self.held.take() {
-            Some((unit, _)) => to.write_all(unit.bytes()).await,
+            Some(held) => to.write_all(held.unit.bytes()).await,
             None => Ok(()),
         }
     }

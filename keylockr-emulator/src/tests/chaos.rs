@@ -238,6 +238,36 @@ async fn messages_are_doubled_swapped_and_lost_whole() {
     assert_eq!(kept, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
 }
 
+/// Pings pass a message that waits for the one behind it, and do not make it wait longer.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_nobody_overtakes_goes_alone() {
+    let within = Duration::from_secs(5);
+    let chaos = to_client(Trouble::Reorder { within }).in_sockets();
+    let (_proxy, mut server, mut client) = sockets(chaos, 7).await;
+    let pings = async {
+        let message = Message::Binary(vec![1].into());
+        server.send(message).await.unwrap();
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let ping = Message::Ping(Vec::new().into());
+            server.send(ping).await.unwrap();
+        }
+    };
+    let arrives = async {
+        while let Some(Ok(message)) = client.next().await {
+            if message.is_binary() {
+                return true;
+            }
+        }
+        false
+    };
+    let arrived = tokio::select! {
+        () = pings => false,
+        arrived = timeout(FOREVER, arrives) => arrived.unwrap_or(false),
+    };
+    assert!(arrived);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_seed_repeats_the_trouble() {
     let lost = |seed| numbers(to_client(Trouble::Drop).in_sockets().one_in(2), seed);

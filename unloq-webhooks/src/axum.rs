@@ -57,8 +57,9 @@ use ::axum::{
 /// handles a delivery once, answers as UNLOQ wants to be answered.
 ///
 /// Of what the handler returns only the status counts. When its
-/// [budget](crate::HooksBuilder::budget) is spent it is dropped at its next `await`, and so it is when the connection breaks: the delivery counts as failed then, and may
-/// come again. Work that must go on belongs in a task of its own, or in a table.
+/// [budget](crate::HooksBuilder::budget) is spent it is dropped at its next `await`, and so it is
+/// when the connection breaks: the delivery counts as failed then, and may come again. Work that
+/// must go on belongs in a task of its own, or in a table.
 pub fn hook<H, T, S>(handler: H) -> MethodRouter<S>
 where
     H: Handler<T, S>,

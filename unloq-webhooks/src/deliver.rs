@@ -105,8 +105,9 @@ where
 }
 
 /// Runs the handler if it is its turn, and turns the status that it gives into an answer. When the
-/// budget is spent (the route's own, or the one of the hooks) everything is dropped, the handler at its next `await` included: an answer that
-/// says "failed" is never followed by a success that nobody hears of.
+/// budget is spent (the route's own, or the one of the hooks) everything is dropped, the handler at
+/// its next `await` included: an answer that says "failed" is never followed by a success that
+/// nobody hears of.
 ///
 /// # Errors
 ///

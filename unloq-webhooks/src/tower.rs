@@ -21,8 +21,8 @@ use crate::{deliver::handle, event::Event, future::ResponseFuture, hooks::Hooks,
 ///
 /// The service inside gets requests with `Verified<E>` in their extensions and nothing in their
 /// body, and only verified ones. Of its response only the status counts; when its
-/// [budget](crate::HooksBuilder::budget) is spent it is dropped, and so it is when the connection breaks: the delivery counts as failed then, and may
-/// come again. An error of the service stays one.
+/// [budget](crate::HooksBuilder::budget) is spent it is dropped, and so it is when the connection
+/// breaks: the delivery counts as failed then, and may come again. An error of the service stays one.
 pub struct VerifyLayer<E> {
     hooks: Hooks,
     budget: Option<Duration>,

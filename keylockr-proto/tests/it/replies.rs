@@ -6,25 +6,10 @@ use keylockr_proto::{
 };
 
 use crate::given::{Pair, body, code, pair};
+use crate::peer::{with, without};
 
 const APPDATA: Family = Family::AppData;
 const SEED: Family = Family::Seed;
-
-fn with(base: &Value, name: &str, value: Value) -> Value {
-    let Value::Map(mut members) = base.clone() else {
-        panic!("a map")
-    };
-    members.insert(name.to_owned(), value);
-    Value::Map(members)
-}
-
-fn without(base: &Value, name: &str) -> Value {
-    let Value::Map(mut members) = base.clone() else {
-        panic!("a map")
-    };
-    members.remove(name).expect("there is one");
-    Value::Map(members)
-}
 
 fn reply<A: Action>(
     pair: &Pair,

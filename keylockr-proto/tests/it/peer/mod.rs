@@ -188,7 +188,7 @@ pub(crate) fn without(body: &Value, name: &str) -> Value {
         panic!("a body is a map")
     };
     let mut members = members.clone();
-    members.remove(name);
+    members.remove(name).expect("there is one");
     Value::Map(members)
 }
 

@@ -79,56 +79,68 @@ pub(crate) async fn run(
                 None => core::future::pending().await,
             }
         };
-        let event = tokio::select! {
+        let heard = tokio::select! {
             biased;
             () = cancel.cancelled(), if !cancelled => {
                 cancelled = true;
-                None
+                Heard::Cancel
             }
-            () = tick => {
-                tally.step(Fed::Other, || {
-                    login.handle_input(service.clock.now(), Input::Tick, &mut OsEntropy);
-                });
-                continue;
-            }
-            frame = returned.next() => {
-                let input = Input::Returned(&frame);
-                tally.step(Fed::Returned, || {
-                    login.handle_input(service.clock.now(), input, &mut OsEntropy);
-                });
-                continue;
-            }
-            event = wire.next() => Some(event),
+            () = tick => Heard::Tick,
+            frame = returned.next() => Heard::Returned(frame),
+            event = wire.next() => Heard::Wire(event),
         };
-        let input = match &event {
-            None => Input::Cancel,
-            Some(Event::Handshake(Some(body))) => Input::HandshakeReply(body),
-            Some(Event::Handshake(None)) => Input::HandshakeFailed,
-            Some(Event::Opened) => Input::SocketOpened,
-            Some(Event::Refused) => Input::SocketRefused,
-            Some(Event::Failed) => Input::SocketFailed,
-            Some(Event::Message(bytes)) => Input::SocketMessage(bytes),
-            Some(Event::Oversized) => Input::SocketOversized,
-            Some(Event::Activity) => Input::SocketActivity,
-            Some(Event::Closed(code)) => Input::SocketClosed { code: *code },
-            Some(Event::Verify(Some(answer))) => Input::VerifyReply {
-                status: answer.status,
-                body: &answer.body,
-            },
-            Some(Event::Verify(None)) => Input::VerifyFailed,
-            Some(Event::Keys(Some(keys))) => Input::ServerKeys(keys.clone()),
-            Some(Event::Keys(None)) => Input::ServerKeysUnavailable,
-            Some(Event::Clock(true)) => Input::ClockSynced,
-            Some(Event::Clock(false)) => Input::ClockUnavailable,
-            Some(Event::Replay(verdict)) => Input::ReplayVerdict(*verdict),
-        };
+        let input = heard.input();
         let fed = match &input {
             Input::SocketMessage(_) => Fed::Frame,
+            Input::Returned(_) => Fed::Returned,
             _ => Fed::Other,
         };
         tally.step(fed, || {
             login.handle_input(service.clock.now(), input, &mut OsEntropy);
         });
+    }
+}
+
+/// What the machine is told next.
+enum Heard {
+    Cancel,
+    Tick,
+    Returned(Vec<u8>),
+    Wire(Event),
+}
+
+impl Heard {
+    fn input(&self) -> Input<'_> {
+        match self {
+            Self::Cancel => Input::Cancel,
+            Self::Tick => Input::Tick,
+            Self::Returned(frame) => Input::Returned(frame),
+            Self::Wire(event) => input(event),
+        }
+    }
+}
+
+fn input(event: &Event) -> Input<'_> {
+    match event {
+        Event::Handshake(Some(body)) => Input::HandshakeReply(body),
+        Event::Handshake(None) => Input::HandshakeFailed,
+        Event::Opened => Input::SocketOpened,
+        Event::Refused => Input::SocketRefused,
+        Event::Failed => Input::SocketFailed,
+        Event::Message(bytes) => Input::SocketMessage(bytes),
+        Event::Oversized => Input::SocketOversized,
+        Event::Activity => Input::SocketActivity,
+        Event::Closed(code) => Input::SocketClosed { code: *code },
+        Event::Verify(Some(answer)) => Input::VerifyReply {
+            status: answer.status,
+            body: &answer.body,
+        },
+        Event::Verify(None) => Input::VerifyFailed,
+        Event::Keys(Some(keys)) => Input::ServerKeys(keys.clone()),
+        Event::Keys(None) => Input::ServerKeysUnavailable,
+        Event::Clock(true) => Input::ClockSynced,
+        Event::Clock(false) => Input::ClockUnavailable,
+        Event::Replay(verdict) => Input::ReplayVerdict(*verdict),
     }
 }
 

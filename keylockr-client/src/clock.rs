@@ -1,7 +1,7 @@
 //! Server time: what `/v3/clock` said, carried on by a monotonic clock (K 3.10).
 //!
-//! This file is the only one of the KeyLockr libraries that asks the machine for the time.
-//! [`Clock`] follows tokio's clock, so tests with paused time control it.
+//! What time it is in the protocol is asked here alone; `metrics/clock.rs` measures work, and decides
+//! nothing. [`Clock`] follows tokio's clock, so tests with paused time control it.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;

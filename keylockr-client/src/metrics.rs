@@ -264,7 +264,7 @@ pub(crate) fn keys_unusable() {
     count(&KEYS_REFUSED, [("reason", "unusable")], 1);
 }
 
-/// In seconds; by K 3.10 far below what an `f64` holds exactly.
+/// In seconds. A clock that is off by more than a month is refused (K 3.10), so it always fits.
 pub(crate) fn clock_drift(drift: i64) {
     let drift = i32::try_from(drift).map_or(f64::INFINITY, f64::from);
     set(&CLOCK_DRIFT, drift);

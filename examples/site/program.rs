@@ -2,6 +2,7 @@
 //! the login service, says where it is, and knows when to end.
 
 use std::{
+    collections::BTreeMap,
     error::Error,
     io::{IsTerminal, Write},
     process::ExitCode,
@@ -11,7 +12,12 @@ use keylockr_emulator::Emulator;
 use serde_json::json;
 use url::Url;
 
-use crate::{Family, KeyLockr, VaultConfig, settings::Settings, shared::Shared};
+use crate::{
+    Family, KeyLockr, VaultConfig,
+    keylockr_login::{Direction, Page, Texts},
+    settings::Settings,
+    shared::Shared,
+};
 
 /// Runs the site, with the log on stderr and an exit code for how it ended.
 pub(crate) async fn main(
@@ -72,6 +78,7 @@ pub(crate) fn keylockr(
         .public_origin(origin)
         .attempt_life(settings.attempt_life)
         .start_limit(settings.login_limit)
+        .page(page()?)
         // A revocation on the phone ends the session at once.
         .keep_connection(true)
         // The note. The phone is asked for its key when somebody opens it, not at the sign-in.
@@ -87,6 +94,17 @@ pub(crate) fn keylockr(
         builder = builder.redis(&shared.login);
     }
     Ok(builder.build()?)
+}
+
+/// The sign-in page and the pages that refuse, in English, and in Arabic for browsers that want it.
+fn page() -> Result<Page, Box<dyn Error>> {
+    let words: BTreeMap<String, String> =
+        serde_json::from_str(include_str!("../assets/texts.ar.json"))?;
+    let mut arabic = Texts::new("ar", Direction::Rtl);
+    for (key, words) in words {
+        arabic = arabic.with_key(&key, words)?;
+    }
+    Ok(Page::new().with_texts(Texts::english()).with_texts(arabic))
 }
 
 /// One line for programs, then a few for people.
@@ -128,5 +146,35 @@ pub(crate) async fn signal() {
     if let Err(error) = interrupt.await {
         tracing::warn!(%error, "cannot listen for Ctrl-C");
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keylockr_login::Text;
+
+    #[test]
+    fn arabic_says_everything() {
+        let words: BTreeMap<String, String> =
+            serde_json::from_str(include_str!("../assets/texts.ar.json")).unwrap();
+        let arabic = words
+            .iter()
+            .try_fold(Texts::new("ar", Direction::Rtl), |table, (key, words)| {
+                table.with_key(key, words)
+            })
+            .unwrap();
+        assert_eq!(arabic.missing().count(), 0);
+        for text in Text::ALL {
+            // What is filled in, in English, is filled in here.
+            for name in ["{site}", "{nickname}", "{time}", "{code}"] {
+                assert_eq!(
+                    text.english().contains(name),
+                    arabic.get(*text).contains(name),
+                    "{}",
+                    text.key()
+                );
+            }
+        }
     }
 }

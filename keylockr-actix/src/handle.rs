@@ -4,7 +4,7 @@ use std::{cell::Cell, fmt, future::Future, rc::Rc};
 
 use actix_web::{
     HttpMessage, HttpRequest,
-    http::header::{ACCEPT, HeaderValue},
+    http::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderValue},
 };
 use keylockr_login::{AnyAccount, Asker, KeyLockr, Refusal, Visit};
 use tokio::task::futures::TaskLocalFuture;
@@ -105,10 +105,12 @@ impl Handle {
     /// Who asked for what, for the answer to a refused request.
     pub(crate) fn asker(&self, request: &HttpRequest) -> Asker {
         let uri = request.uri();
+        let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
         Asker::new(
             self.keylockr().clone(),
             request.method().as_str(),
-            request.headers().get(ACCEPT).map(HeaderValue::as_bytes),
+            header(ACCEPT),
+            header(ACCEPT_LANGUAGE),
             uri.path_and_query().map_or("/", |path| path.as_str()),
         )
     }

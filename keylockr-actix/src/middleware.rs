@@ -208,7 +208,9 @@ async fn unstored(error: Error, handle: &Handle) -> Error {
     tracing::error!(%error, "the session store does not answer");
     take_back(handle).await;
     let refusal = Refusal::StoreUnavailable;
-    let refused = handle.keylockr().refuse_guarded(refusal, false, None, "/");
+    let refused = handle
+        .keylockr()
+        .refuse_guarded(refusal, false, None, "/", "");
     InternalError::from_response(error, answer::response(refused)).into()
 }
 

@@ -9,16 +9,26 @@ use crate::{answer::Answer, keylockr::KeyLockr, refusal::Refusal, request::wants
 pub struct Asker {
     keylockr: KeyLockr,
     wants_page: bool,
+    language: String,
     next: String,
 }
 
 impl Asker {
-    /// From the method, the `Accept` header, and the path and query that were asked for.
+    /// From the method, the headers `Accept` and `Accept-Language`, and the path and query that were
+    /// asked for.
     #[must_use]
-    pub fn new(keylockr: KeyLockr, method: &str, accept: Option<&[u8]>, next: &str) -> Self {
+    pub fn new(
+        keylockr: KeyLockr,
+        method: &str,
+        accept: Option<&[u8]>,
+        language: Option<&[u8]>,
+        next: &str,
+    ) -> Self {
+        let language = language.and_then(|language| str::from_utf8(language).ok());
         Self {
             keylockr,
             wants_page: wants_page(method, accept),
+            language: language.unwrap_or_default().to_owned(),
             next: next.to_owned(),
         }
     }
@@ -27,7 +37,7 @@ impl Asker {
     #[must_use]
     pub fn answer(&self, refusal: Refusal, login: Option<&str>) -> Answer {
         self.keylockr
-            .refuse_guarded(refusal, self.wants_page, login, &self.next)
+            .refuse_guarded(refusal, self.wants_page, login, &self.next, &self.language)
     }
 
     /// The answer of an extractor, which shows strangers to the configured mount.

@@ -11,7 +11,7 @@ use crate::{
     connections::Connection,
     limits::HOOK_WAIT,
     metrics,
-    page::{Notice, View},
+    page::View,
     refusal::Refusal,
     request::{Head, Request},
     route::Route,
@@ -169,7 +169,8 @@ impl KeyLockr {
     }
 
     /// A refusal as the answer of a guard, which may lead to another place to sign in than our own
-    /// mount. `next` is the path and query that was asked for.
+    /// mount. `next` is the path and query that was asked for. `language` is the browser's
+    /// `Accept-Language`, which chooses the words of a page; empty, they are the first table's.
     #[must_use]
     pub fn refuse_guarded(
         &self,
@@ -177,9 +178,10 @@ impl KeyLockr {
         wants_page: bool,
         login: Option<&str>,
         next: &str,
+        language: &str,
     ) -> Answer {
         metrics::refused(&refusal);
-        self.refusal_answer(refusal, wants_page, login, next, "")
+        self.refusal_answer(refusal, wants_page, login, next, language)
     }
 
     /// The application's own answer, or ours in the site's look, with what every refusal carries.
@@ -205,11 +207,7 @@ impl KeyLockr {
         let shared = &self.0;
         let mut view = View::new(&shared.site_title, "", login.unwrap_or(&shared.mount));
         view.language = language;
-        let notice = Notice {
-            status: refusal.status(),
-            words: Some(refusal.text()),
-        };
-        let page = shared.page.render_notice(&view, &notice);
+        let page = shared.page.render_notice(&view, refusal.words());
         let answer = Answer::with_body(refusal.status(), "text/html; charset=utf-8", page)
             .header("content-security-policy", shared.page.csp());
         refusal.complete(answer)

@@ -63,7 +63,7 @@
 //!
 //! Implement [`HttpSession`], turn requests into [`Head`] and [`Request`], find the [`Route`], and hand
 //! all that to [`KeyLockr::answer`]; turn the [`Answer`] back. Guards and extractors ask
-//! [`KeyLockr::resolve`] and answer with [`KeyLockr::refuse_guarded`]. Do not decide anything.
+//! [`KeyLockr::resolve`] and answer through an [`Asker`]. Do not decide anything.
 //!
 //! # Stores
 //!

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{answer::Answer, return_to::ReturnTo};
+use crate::{answer::Answer, page::Text, return_to::ReturnTo};
 
 /// Why a request is refused. The texts are ours alone: nothing of a peer's message is ever in one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -143,9 +143,15 @@ impl Refusal {
         self.row().1
     }
 
-    /// One public sentence.
+    /// One public sentence, in English: the title of a problem, and what logs say.
     #[must_use]
     pub const fn text(&self) -> &'static str {
+        self.words().english()
+    }
+
+    /// The same sentence in the table of the page, where people read it in their language.
+    #[must_use]
+    pub const fn words(&self) -> Text {
         self.row().2
     }
 
@@ -163,124 +169,42 @@ impl Refusal {
         }
     }
 
-    const fn row(&self) -> (u16, &'static str, &'static str) {
+    const fn row(&self) -> (u16, &'static str, Text) {
         match self {
-            Self::SignedOut => (401, "signed_out", "Sign in first."),
-            Self::WrongProof => (
-                401,
-                "wrong_proof",
-                "The approval could not be confirmed. Nothing was changed.",
-            ),
-            Self::Forbidden => (403, "forbidden", "You may not do this."),
-            Self::CrossOrigin => (
-                403,
-                "cross_origin",
-                "This request did not come from this site's own pages.",
-            ),
-            Self::ForeignAttempt => (
-                403,
-                "foreign_attempt",
-                "This browser has no such sign-in attempt.",
-            ),
-            Self::NotAdmitted => (403, "not_admitted", "You may not sign in here."),
-            Self::NotFound => (404, "not_found", "There is nothing here."),
-            Self::NoCode => (404, "no_code", "There is no code to show."),
-            Self::MethodNotAllowed { .. } => (
-                405,
-                "method_not_allowed",
-                "This address does not answer that method.",
-            ),
-            Self::BodyTimedOut => (408, "body_timed_out", "The request took too long."),
-            Self::NotDone => (409, "not_done", "The sign-in is not approved yet."),
-            Self::AttemptEnded => (
-                410,
-                "attempt_ended",
-                "This sign-in attempt is over. Start a new one.",
-            ),
-            Self::TooLarge => (413, "too_large", "The request is too large."),
-            Self::WrongType => (415, "wrong_type", "Send JSON or a form."),
-            Self::Malformed => (400, "malformed", "The request cannot be read."),
-            Self::NotAsked => (
-                502,
-                "not_asked",
-                "KeyLockr could not be asked right now. Nothing was changed.",
-            ),
-            Self::TooMany { .. } => (429, "too_many", "Too many requests. Wait a moment."),
-            Self::Full { .. } => (
-                503,
-                "full",
-                "Too many people are signing in right now. Wait a moment.",
-            ),
-            Self::ServiceUnavailable { .. } => (
-                503,
-                "service_unavailable",
-                "KeyLockr cannot be reached right now. Nothing was changed.",
-            ),
-            Self::StoreUnavailable => (
-                503,
-                "store_unavailable",
-                "This site cannot look that up right now. Nothing was changed.",
-            ),
-            Self::CannotTell => (
-                503,
-                "cannot_tell",
-                "This site cannot decide that right now. Nothing was changed.",
-            ),
-            Self::VaultLocked { .. } => (
-                423,
-                "vault_locked",
-                "Unlock KeyLockr on your phone to open your data.",
-            ),
-            Self::VaultDenied => (
-                403,
-                "vault_denied",
-                "Your phone did not release your data. Nothing was changed.",
-            ),
-            Self::VaultNotHere => (
-                403,
-                "vault_not_here",
-                "Sign out and in again to open your data.",
-            ),
-            Self::VaultWithBrowser => (
-                403,
-                "vault_with_browser",
-                "The keys to your data are in the browser you signed in with, not on this site.",
-            ),
-            Self::VaultConflict => (
-                409,
-                "vault_conflict",
-                "Your data was changed elsewhere in the meantime. Nothing was overwritten.",
-            ),
-            Self::VaultSuspicious => (
-                409,
-                "vault_suspicious",
-                "Your data is not what it was before. Nothing was changed.",
-            ),
-            Self::VaultUnavailable { .. } => (
-                503,
-                "vault_unavailable",
-                "Your data cannot be reached right now. Nothing was changed.",
-            ),
-            Self::VaultOutcomeUnknown => (
-                503,
-                "vault_outcome_unknown",
-                "Your data may or may not have been saved. Look before you save it again.",
-            ),
-            Self::VaultUnreadable => (
-                502,
-                "vault_unreadable",
-                "Your data cannot be read. Nothing was changed.",
-            ),
-            Self::VaultMisconfigured => (
-                500,
-                "vault_misconfigured",
-                "This site is not set up to keep your data.",
-            ),
-            Self::LayerMissing => (
-                500,
-                "layer_missing",
-                "This site is not set up for signing in.",
-            ),
+            Self::SignedOut => (401, "signed_out", Text::RefusedSignedOut),
+            Self::WrongProof => (401, "wrong_proof", Text::RefusedWrongProof),
+            Self::Forbidden => (403, "forbidden", Text::RefusedForbidden),
+            Self::CrossOrigin => (403, "cross_origin", Text::RefusedCrossOrigin),
+            Self::ForeignAttempt => (403, "foreign_attempt", Text::RefusedForeignAttempt),
+            Self::NotAdmitted => (403, "not_admitted", Text::NotAdmitted),
+            Self::NotFound => (404, "not_found", Text::RefusedNotFound),
+            Self::NoCode => (404, "no_code", Text::RefusedNoCode),
+            Self::MethodNotAllowed { .. } => (405, "method_not_allowed", Text::RefusedMethod),
+            Self::BodyTimedOut => (408, "body_timed_out", Text::RefusedTimedOut),
+            Self::NotDone => (409, "not_done", Text::RefusedNotDone),
+            Self::AttemptEnded => (410, "attempt_ended", Text::RefusedAttemptEnded),
+            Self::TooLarge => (413, "too_large", Text::RefusedTooLarge),
+            Self::WrongType => (415, "wrong_type", Text::RefusedWrongType),
+            Self::Malformed => (400, "malformed", Text::RefusedMalformed),
+            Self::NotAsked => (502, "not_asked", Text::RefusedNotAsked),
+            Self::TooMany { .. } => (429, "too_many", Text::RefusedTooMany),
+            Self::Full { .. } => (503, "full", Text::Full),
+            Self::ServiceUnavailable { .. } => (503, "service_unavailable", Text::Failed),
+            Self::StoreUnavailable => (503, "store_unavailable", Text::RefusedStore),
+            Self::CannotTell => (503, "cannot_tell", Text::RefusedCannotTell),
+            Self::VaultLocked { .. } => (423, "vault_locked", Text::RefusedVaultLocked),
+            Self::VaultDenied => (403, "vault_denied", Text::RefusedVaultDenied),
+            Self::VaultNotHere => (403, "vault_not_here", Text::RefusedVaultNotHere),
+            Self::VaultWithBrowser => (403, "vault_with_browser", Text::RefusedVaultWithBrowser),
+            Self::VaultConflict => (409, "vault_conflict", Text::RefusedVaultConflict),
+            Self::VaultSuspicious => (409, "vault_suspicious", Text::RefusedVaultSuspicious),
+            Self::VaultUnavailable { .. } => {
+                (503, "vault_unavailable", Text::RefusedVaultUnavailable)
+            }
+            Self::VaultOutcomeUnknown => (503, "vault_outcome_unknown", Text::RefusedVaultOutcome),
+            Self::VaultUnreadable => (502, "vault_unreadable", Text::RefusedVaultUnreadable),
+            Self::VaultMisconfigured => (500, "vault_misconfigured", Text::RefusedNoVault),
+            Self::LayerMissing => (500, "layer_missing", Text::RefusedNoLayer),
         }
     }
 

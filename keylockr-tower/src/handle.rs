@@ -64,11 +64,12 @@ impl Handle {
 
     /// Who asked for what, for the answer to a refused request.
     pub(crate) fn asker(&self, parts: &Parts) -> Asker {
-        let accept = parts.headers.get(http::header::ACCEPT);
+        let header = |name| parts.headers.get(name).map(http::HeaderValue::as_bytes);
         Asker::new(
             self.keylockr().clone(),
             parts.method.as_str(),
-            accept.map(http::HeaderValue::as_bytes),
+            header(http::header::ACCEPT),
+            header(http::header::ACCEPT_LANGUAGE),
             original_uri(parts)
                 .path_and_query()
                 .map_or("/", http::uri::PathAndQuery::as_str),

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::looks::LOOKS;
 use super::scene::{Rig, Scene, Wish};
 
 /// What a screen reader says of the page: every part by its role and a name.
@@ -22,25 +21,25 @@ pub async fn page_by_roles_and_names(rig: Rig) {
     ] {
         let found = spoken
             .iter()
-            .any(|(its_role, its_name)| its_role == role && its_name.starts_with(name));
+            .any(|node| node.role == role && node.name.starts_with(name));
         assert!(found, "no {role} {name:?} in {spoken:?}");
     }
-    let nameless = spoken.iter().find(|(role, name)| {
-        name.is_empty() && ["button", "link", "image", "heading"].contains(&&**role)
+    let nameless = spoken.iter().find(|node| {
+        node.name.is_empty() && ["button", "link", "image", "heading"].contains(&&*node.role)
     });
-    assert_eq!(nameless, None, "something without a name");
-    let heads = spoken.iter().filter(|(role, _)| role == "heading").count();
+    assert!(nameless.is_none(), "something without a name: {nameless:?}");
+    let heads = spoken.iter().filter(|node| node.role == "heading").count();
     assert_eq!(heads, 1, "one heading: {spoken:?}");
 
     // The code is gone for everybody once it is of no use.
     scene.app.control("deny", json!({ "tmp_id": tmp_id })).await;
     scene.until_status("denied").await;
     let after = self::spoken(&scene).await;
-    assert!(!after.iter().any(|(role, _)| role == "image"), "{after:?}");
+    assert!(!after.iter().any(|node| node.role == "image"), "{after:?}");
     assert!(
         after
             .iter()
-            .any(|(role, name)| role == "button" && name == "Try again"),
+            .any(|node| node.role == "button" && node.name == "Try again"),
         "{after:?}"
     );
     scene.expect_quiet_console().await;
@@ -164,38 +163,49 @@ pub async fn still_where_asked_for(rig: Rig) {
     scene.picture("sign-in-still").await;
 }
 
-/// From right to left nothing is cut off, and the address still reads from left to right.
-pub async fn right_to_left(rig: Rig) {
-    let scene = rig.open(Wish::default()).await;
-    scene.open("/login").await;
-    scene.scan().await;
-    scene
-        .evaluate("document.documentElement.dir = 'rtl'; return null")
-        .await;
-    for (name, size, scheme) in LOOKS {
-        scene.look(size, scheme).await;
-        scene.picture(&format!("sign-in-rtl-{name}")).await;
-        scene.expect_no_sideways_scroll().await;
-    }
-    let direction = "return getComputedStyle(document.querySelector('.kl-origin bdi')).direction";
-    assert_eq!(scene.evaluate(direction).await, "ltr");
+/// Something in the accessibility tree.
+#[derive(Debug)]
+pub(super) struct Spoken {
+    pub(super) role: String,
+    pub(super) name: String,
+    /// How changes in it are read out; empty where they are not.
+    pub(super) live: String,
 }
 
-/// Role and name of everything that is not left out of the accessibility tree.
-async fn spoken(scene: &Scene) -> Vec<(String, String)> {
+/// Everything that is not left out of the accessibility tree, in the order in which it is read.
+pub(super) async fn spoken(scene: &Scene) -> Vec<Spoken> {
     scene.devtools("Accessibility.enable", json!({})).await;
     let tree = scene.ask("Accessibility.getFullAXTree", json!({})).await;
-    let word = |value: &Value| value["value"].as_str().unwrap_or_default().to_owned();
-    tree["nodes"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|node| node["ignored"] != true)
-        .map(|node| (word(&node["role"]), word(&node["name"])))
-        .collect()
+    let nodes: Vec<&Value> = tree["nodes"].as_array().into_iter().flatten().collect();
+    let mut ahead: Vec<&Value> = nodes.first().copied().into_iter().collect();
+    let mut spoken = Vec::new();
+    while let Some(node) = ahead.pop() {
+        let children = node["childIds"].as_array().into_iter().flatten().rev();
+        ahead.extend(children.filter_map(|id| nodes.iter().find(|child| child["nodeId"] == *id)));
+        if node["ignored"] != true {
+            spoken.push(Spoken::of(node));
+        }
+    }
+    spoken
 }
 
-async fn press_tab(scene: &Scene) {
+impl Spoken {
+    fn of(node: &Value) -> Self {
+        let word = |value: &Value| value["value"].as_str().unwrap_or_default().to_owned();
+        let properties = node["properties"].as_array().into_iter().flatten();
+        let mut live = properties.filter(|property| property["name"] == "live");
+        Self {
+            role: word(&node["role"]),
+            name: word(&node["name"]),
+            live: live
+                .next()
+                .map(|live| word(&live["value"]))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+pub(super) async fn press_tab(scene: &Scene) {
     for kind in ["keyDown", "keyUp"] {
         let key = json!({
             "type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9,
@@ -212,15 +222,16 @@ async fn expect_contrast(scene: &Scene, state: &str) {
     }
 }
 
-/// Visible words whose contrast is too low, by the formula of WCAG 2.
-const FAINT: &str = "
+/// Visible words and drawings whose contrast is too low, by the formula of WCAG 2.
+pub(super) const FAINT: &str = "
     // What is just appearing is judged as it will stay.
     for (const moving of document.getAnimations()) {
         if (Number.isFinite(moving.effect.getComputedTiming().endTime)) moving.finish();
     }
     const parts = (colour) => {
         const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number);
-        return [r, g, b, a];
+        // What color-mix() gives is written in shares, not in bytes.
+        return /^color/.test(colour) ? [r * 255, g * 255, b * 255, a] : [r, g, b, a];
     };
     const over = (top, below) => [0, 1, 2].map((i) => top[i] * top[3] + below[i] * (1 - top[3])).concat(1);
     const behind = (element) => {
@@ -247,6 +258,14 @@ const FAINT: &str = "
         const size = parseFloat(style.fontSize);
         const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
         if (ratio < (large ? 3 : 4.5)) faint.push([words.slice(0, 40), Math.round(ratio * 100) / 100, style.color]);
+    }
+    for (const drawn of document.querySelectorAll('.kl-icon g')) {
+        const stroke = getComputedStyle(drawn).stroke;
+        if (getComputedStyle(drawn).display === 'none' || stroke === 'none') continue;
+        const back = behind(drawn);
+        const [one, two] = [light(over(parts(stroke), back)), light(back)];
+        const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
+        if (ratio < 3) faint.push([drawn.className.baseVal, Math.round(ratio * 100) / 100, stroke]);
     }
     return faint;
 ";

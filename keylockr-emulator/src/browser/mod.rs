@@ -25,6 +25,7 @@ pub mod looks;
 pub mod notes;
 mod qr;
 mod scene;
+pub mod states;
 mod transport;
 pub mod unloq;
 
@@ -110,6 +111,12 @@ macro_rules! browser_suite {
                 words_can_be_read_in_every_state,
                 nothing_jumps,
                 still_where_asked_for,
+            }
+            states {
+                every_state_is_spoken,
+                every_state_can_be_seen,
+                no_state_moves_another,
+                theme_changes_the_look,
                 right_to_left,
             }
             looks {

@@ -42,6 +42,20 @@ pub fn tags(html: &str) -> Vec<Tag> {
     tags
 }
 
+/// What is written between the tags, with a space for each of them.
+#[must_use]
+pub fn text(html: &str) -> String {
+    let mut words = String::new();
+    let mut rest = html;
+    while let Some((before, from)) = rest.split_once('<') {
+        words.push_str(before);
+        words.push(' ');
+        rest = from.split_once('>').map_or("", |(_, after)| after);
+    }
+    words.push_str(rest);
+    words
+}
+
 fn tag(text: &str) -> (Tag, &str) {
     let end = text
         .find(|c: char| c.is_whitespace() || c == '>' || c == '/')

@@ -45,6 +45,7 @@ pub mod slow;
 pub mod stage;
 pub mod start;
 pub mod store_faults;
+pub mod words;
 
 use std::future::Future;
 use std::time::Duration;
@@ -169,6 +170,9 @@ macro_rules! conformance_suite {
                 attempt_not_created_by_prefetch_or_subresource,
                 page_works_without_script,
                 foreign_text_is_neutralised,
+            }
+            words {
+                every_word_is_the_applications,
             }
             guard {
                 guard_answers,

@@ -59,6 +59,8 @@ pub struct Setup {
     pub minimum_revision: u8,
     /// The site's title on page and phone.
     pub site_title: String,
+    /// A second language, `ar` from right to left, that says each text as its key in `‹›`.
+    pub keys_for_words: bool,
     /// The public origin; `None` is the address that the application listens at.
     pub public_origin: Option<String>,
     /// Life of one attempt.
@@ -107,6 +109,7 @@ impl Setup {
             filekey_at_sign_in: false,
             minimum_revision: 1,
             site_title: "Conformance".to_owned(),
+            keys_for_words: false,
             public_origin: None,
             attempt_life: Duration::from_secs(180),
             start_limit: 0,

@@ -23,7 +23,6 @@ use asset::compact;
 pub(crate) use escape::foreign_text;
 pub use texts::{Direction, Text, Texts, UnknownText};
 pub use theme::Theme;
-pub(crate) use view::Notice;
 pub use view::{Parts, View};
 
 const SCRIPT: &str = include_str!("script.js");
@@ -47,6 +46,7 @@ pub struct Page {
     theme: Theme,
     logo: Option<Source>,
     stylesheet: Option<Source>,
+    help: Option<Source>,
     layout: Option<Layout>,
 }
 
@@ -87,6 +87,16 @@ impl Page {
     /// [`PageError`] for any other address.
     pub fn with_stylesheet(mut self, address: &str) -> Result<Page, PageError> {
         self.stylesheet = Some(Source::parse(address)?);
+        Ok(self)
+    }
+
+    /// Adds a link at the foot of the card for people without their phone, [`Text::Help`]: another way
+    /// to sign in, say, or where to get the app. A path of this site or an `https://` address.
+    ///
+    /// # Errors
+    /// [`PageError`] for any other address.
+    pub fn with_help(mut self, address: &str) -> Result<Page, PageError> {
+        self.help = Some(Source::parse(address)?);
         Ok(self)
     }
 
@@ -138,6 +148,7 @@ impl fmt::Debug for Page {
             .field("theme", &self.theme)
             .field("logo", &self.logo)
             .field("stylesheet", &self.stylesheet)
+            .field("help", &self.help)
             .field("layout", &self.layout.is_some())
             .finish()
     }
@@ -163,8 +174,8 @@ impl Compiled {
     }
 
     /// The small page for a refusal that is not about an attempt.
-    pub(crate) fn render_notice(&self, view: &View<'_>, notice: &Notice<'_>) -> String {
-        render::notice(&self.parts(view), notice)
+    pub(crate) fn render_notice(&self, view: &View<'_>, words: Text) -> String {
+        render::notice(&self.parts(view), words)
     }
 
     /// The `Content-Security-Policy` of both.
@@ -195,6 +206,7 @@ impl Compiled {
             script_url: below("page.js", &self.script),
             stylesheet: self.page.stylesheet.as_ref().map(Source::as_str),
             logo: self.page.logo.as_ref().map(Source::as_str),
+            help: self.page.help.as_ref().map(Source::as_str),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::escape::{fill, foreign_text, html, push_html};
 use super::state::{self, State};
 use super::texts::{Text, Texts};
-use super::{Notice, Parts, View};
+use super::{Parts, View};
 
 /// The card, with `{{slots}}`.
 const CARD: &str = include_str!("page.html");
@@ -113,6 +113,7 @@ impl Slots<'_> {
             "logo" => self.logo(out),
             "title" => out.push_str(&self.words(Text::Title)),
             "lead" => out.push_str(&self.words(Text::Lead)),
+            "lead_here" => out.push_str(&self.words(Text::LeadHere)),
             "origin" => push_html(out, view.origin),
             "ring" => out.push_str(RING),
             "gone" => out.push_str(&gone(view).to_string()),
@@ -134,12 +135,12 @@ impl Slots<'_> {
                 None => out.push_str(" hidden"),
             },
             "open_here" => out.push_str(&self.words(Text::OpenHere)),
-            "open_hint" => out.push_str(&self.words(Text::OpenHint)),
             "back_words" => out.push_str(&self.words(Text::Back)),
             "safe_title" => out.push_str(&self.words(Text::SafeTitle)),
             "safe_name" => out.push_str(&self.words(Text::SafeName)),
             "safe_others" => out.push_str(&self.words(Text::SafeOthers)),
             "safe_end" => out.push_str(&self.words(Text::SafeEnd)),
+            "help" => self.help(out),
             "no_code" => hidden_unless(svg.is_some(), out),
             "no_time" => hidden_unless(state.code, out),
             "no_detail" => hidden_unless(state.detail && !code.is_empty(), out),
@@ -157,6 +158,16 @@ impl Slots<'_> {
             out.push_str("<img class=\"kl-logo\" alt=\"\" src=\"");
             push_html(out, logo);
             out.push_str("\">\n");
+        }
+    }
+
+    fn help(&self, out: &mut String) {
+        if let Some(help) = self.parts.help {
+            out.push_str("<p class=\"kl-help\"><a href=\"");
+            push_html(out, help);
+            out.push_str("\">");
+            out.push_str(&self.words(Text::Help));
+            out.push_str("</a></p>\n");
         }
     }
 
@@ -192,16 +203,8 @@ impl Slots<'_> {
 }
 
 /// The page for a refusal that is not about an attempt: a sentence and a way on.
-pub(super) fn notice(parts: &Parts<'_>, notice: &Notice<'_>) -> String {
+pub(super) fn notice(parts: &Parts<'_>, words: Text) -> String {
     let texts = parts.texts;
-    let words = match notice.status {
-        403 => Text::NoticeForbidden,
-        404 | 410 => Text::NoticeGone,
-        429 => Text::TooMany,
-        500.. => Text::Unavailable,
-        _ => Text::NoticeRefused,
-    };
-    let words = notice.words.unwrap_or(texts.get(words));
     let site = [("site", parts.view.site)];
     let mut body = String::from("<main class=\"kl-card\" id=\"kl\">\n");
     Slots {
@@ -213,7 +216,7 @@ pub(super) fn notice(parts: &Parts<'_>, notice: &Notice<'_>) -> String {
     body.push_str("<h1><bdi>");
     push_html(&mut body, parts.view.site);
     body.push_str("</bdi></h1>\n<p class=\"kl-status\">");
-    body.push_str(&fill(words, &site, true));
+    body.push_str(&fill(texts.get(words), &site, true));
     body.push_str("</p>\n<p><a class=\"kl-button kl-main\" href=\"");
     push_html(&mut body, parts.view.back);
     body.push_str("\">");

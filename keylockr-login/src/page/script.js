@@ -122,7 +122,6 @@
     toggle("cancel", state.cancel);
     toggle("go", state.go);
     toggle("back", state.back);
-    toggle("hint", false);
     toggle("time", state.code);
     toggle("detail", state.detail && code);
     if (state.detail && code) say("detail", texts.detail, { code });
@@ -479,7 +478,7 @@
   part("open")?.addEventListener("click", () => {
     clearTimeout(hintTimer);
     hintTimer = setTimeout(() => {
-      if (!document.hidden && document.hasFocus() && key === "connected") toggle("hint", true);
+      if (!document.hidden && document.hasFocus() && key === "connected") say("status", texts.hint);
     }, 2500);
   });
 

@@ -163,6 +163,7 @@ pub(super) fn to_json(texts: &Texts) -> String {
     root.insert("states".into(), Value::Object(all));
     for (name, text) in [
         ("offline", Text::Offline),
+        ("hint", Text::OpenHint),
         ("time", Text::TimeLeft),
         ("detail", Text::ErrorCode),
     ] {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Refusal;
 
 const ATTEMPT: &str = "0123456789abcdef0123456789abcdef";
 const URI: &str = "keylockr://sso?tmp_id=4b1c2f0e-7a53-4d0e-9a51-1d2f3c4b5a69";
@@ -353,11 +354,22 @@ fn the_look_is_the_applications() {
     );
     assert_ne!(page.style().version, Page::new().compile().style().version);
     let html = page.render(&view("connected", None));
+    assert!(!html.contains("kl-help"));
     assert!(html.contains("<img class=\"kl-logo\" alt=\"\" src=\"/logo.svg\">"));
     let own = html.find("href=\"/brand.css\"").unwrap();
     assert!(html.find("/login/page.css?v=").unwrap() < own);
     for name in Theme::names() {
         assert!(STYLE.contains(&format!("{name}:")), "{name} has no default");
+    }
+}
+
+#[test]
+fn people_without_their_phone_get_a_link() {
+    let page = Page::new().with_help("/other?a=1&b=2").unwrap().compile();
+    let html = page.render(&view("connected", None));
+    assert!(html.contains("<a href=\"/other?a=1&amp;b=2\">No phone at hand?</a>"));
+    for bad in ["javascript:alert(1)", "//evil.example", "http://a.example"] {
+        assert!(Page::new().with_help(bad).is_err(), "{bad}");
     }
 }
 
@@ -378,32 +390,37 @@ fn a_layout_of_ones_own_gets_the_pieces() {
 fn a_notice_says_one_sentence_and_leads_back() {
     let compiled = Page::new().compile();
     let view = View::new("<Acme>", "https://acme.example", "/login");
-    for (status, words) in [
-        (403, "You cannot open this page."),
-        (410, "There is nothing here."),
-        (503, "Signing in is not possible right now."),
-        (400, "This request could not be accepted."),
-    ] {
-        let html = compiled.render_notice(
-            &view,
-            &Notice {
-                status,
-                words: None,
-            },
+    for refusal in Refusal::ALL {
+        let html = compiled.render_notice(&view, refusal.words());
+        assert!(
+            html.contains(&refusal.text().replace('\'', "&#39;")),
+            "{refusal:?}"
         );
-        assert!(html.contains(words), "{status}");
         assert!(html.contains("Back to <bdi>&lt;Acme&gt;</bdi>"));
         assert!(!html.contains("<script"));
     }
-    let own = Notice {
-        status: 403,
-        words: Some("Not <you>."),
-    };
-    assert!(
-        compiled
-            .render_notice(&view, &own)
-            .contains("Not &lt;you&gt;.")
-    );
+}
+
+#[test]
+fn refusals_are_said_in_the_applications_words() {
+    let table = Text::ALL
+        .iter()
+        .fold(Texts::new("he", Direction::Rtl), |table, text| {
+            table.with(*text, format!("<{}>", text.key()))
+        });
+    let compiled = Page::new()
+        .with_texts(Texts::english())
+        .with_texts(table)
+        .compile();
+    let mut view = View::new("Acme", "https://acme.example", "/login");
+    view.language = "he";
+    for refusal in Refusal::ALL {
+        let html = compiled.render_notice(&view, refusal.words());
+        assert!(html.contains("<html lang=\"he\" dir=\"rtl\">"));
+        let key = refusal.words().key();
+        assert!(html.contains(&format!(">&lt;{key}&gt;<")), "{refusal:?}");
+        assert!(!html.contains(refusal.text()), "{refusal:?}");
+    }
 }
 
 #[test]

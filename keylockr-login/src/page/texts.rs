@@ -1,4 +1,5 @@
-//! Every word of the sign-in page, in one table that an application can replace or translate.
+//! Every word that people see, on the sign-in page and on pages that refuse, in one table that an
+//! application can replace or translate.
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -6,7 +7,8 @@ use std::collections::BTreeMap;
 /// Declares the table once: the variant, its name for translation files, the English words.
 macro_rules! table {
     ($($variant:ident $key:literal $english:literal;)*) => {
-        /// One text of the sign-in page. The documentation of each is its English.
+        /// One text of the sign-in page, or of a page that refuses (`Refused…`). The documentation of
+        /// each is its English.
         ///
         /// `{site}`, `{nickname}`, `{time}` and `{code}` are filled in where the English has them; a
         /// translation may move or leave them out.
@@ -38,6 +40,7 @@ macro_rules! table {
 table! {
     Title "title" "Sign in to {site}";
     Lead "lead" "Scan with the KeyLockr app on your phone";
+    LeadHere "lead_here" "Open the KeyLockr app here, or scan with another phone";
     CodeLabel "code_label" "Code to sign in to {site}. Scan it with the KeyLockr app; the button below does the same on this device.";
     TimeLeft "time_left" "Valid for {time}";
     Ready "ready" "Ready when you are.";
@@ -77,9 +80,36 @@ table! {
     SafeName "safe_name" "Check that your phone names this site before you approve.";
     SafeOthers "safe_others" "Never scan a code that somebody sent you.";
     SafeEnd "safe_end" "You can end this session on your phone at any time.";
-    NoticeForbidden "notice_forbidden" "You cannot open this page.";
-    NoticeGone "notice_gone" "There is nothing here.";
-    NoticeRefused "notice_refused" "This request could not be accepted.";
+    Help "help" "No phone at hand?";
+    RefusedSignedOut "refused_signed_out" "Sign in first.";
+    RefusedWrongProof "refused_wrong_proof" "The approval could not be confirmed. Nothing was changed.";
+    RefusedForbidden "refused_forbidden" "You may not do this.";
+    RefusedCrossOrigin "refused_cross_origin" "This request did not come from this site's own pages.";
+    RefusedForeignAttempt "refused_foreign_attempt" "This browser has no such sign-in attempt.";
+    RefusedNotFound "refused_not_found" "There is nothing here.";
+    RefusedNoCode "refused_no_code" "There is no code to show.";
+    RefusedMethod "refused_method" "This address does not answer that method.";
+    RefusedTimedOut "refused_timed_out" "The request took too long.";
+    RefusedNotDone "refused_not_done" "The sign-in is not approved yet.";
+    RefusedAttemptEnded "refused_attempt_ended" "This sign-in attempt is over. Start a new one.";
+    RefusedTooLarge "refused_too_large" "The request is too large.";
+    RefusedWrongType "refused_wrong_type" "Send JSON or a form.";
+    RefusedMalformed "refused_malformed" "The request cannot be read.";
+    RefusedNotAsked "refused_not_asked" "KeyLockr could not be asked right now. Nothing was changed.";
+    RefusedTooMany "refused_too_many" "Too many requests. Wait a moment.";
+    RefusedStore "refused_store" "This site cannot look that up right now. Nothing was changed.";
+    RefusedCannotTell "refused_cannot_tell" "This site cannot decide that right now. Nothing was changed.";
+    RefusedVaultLocked "refused_vault_locked" "Unlock KeyLockr on your phone to open your data.";
+    RefusedVaultDenied "refused_vault_denied" "Your phone did not release your data. Nothing was changed.";
+    RefusedVaultNotHere "refused_vault_not_here" "Sign out and in again to open your data.";
+    RefusedVaultWithBrowser "refused_vault_with_browser" "The keys to your data are in the browser you signed in with, not on this site.";
+    RefusedVaultConflict "refused_vault_conflict" "Your data was changed elsewhere in the meantime. Nothing was overwritten.";
+    RefusedVaultSuspicious "refused_vault_suspicious" "Your data is not what it was before. Nothing was changed.";
+    RefusedVaultUnavailable "refused_vault_unavailable" "Your data cannot be reached right now. Nothing was changed.";
+    RefusedVaultOutcome "refused_vault_outcome" "Your data may or may not have been saved. Look before you save it again.";
+    RefusedVaultUnreadable "refused_vault_unreadable" "Your data cannot be read. Nothing was changed.";
+    RefusedNoVault "refused_no_vault" "This site is not set up to keep your data.";
+    RefusedNoLayer "refused_no_layer" "This site is not set up for signing in.";
 }
 
 /// Which way the words run.

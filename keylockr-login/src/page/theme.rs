@@ -32,6 +32,7 @@ const VALUE_MAX: usize = 200;
 
 /// Values for the page's custom properties, checked so that they stay values: they can neither end
 /// a declaration nor load anything.
+#[doc = include_str!("theme.md")]
 ///
 /// ```
 /// use keylockr_login::Theme;
@@ -192,6 +193,56 @@ mod tests {
             "0 1px 2px rgba(0,0,0,.2)",
         ] {
             assert!(Theme::new().with("--kl-font", good).is_ok(), "{good}");
+        }
+    }
+
+    /// What the documentation says the style sheet says.
+    #[test]
+    fn the_documented_properties_are_those_of_the_style_sheet() {
+        let defaults = |css: &str| -> Vec<(String, String)> {
+            css.lines()
+                .filter_map(|line| line.trim().strip_suffix(';')?.split_once(": "))
+                .filter(|(name, _)| name.starts_with("--kl-"))
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect()
+        };
+        let style = super::super::STYLE;
+        let (_, light) = style.split_once(":root {").unwrap();
+        let (light, rest) = light.split_once('}').unwrap();
+        let (_, dark) = rest.split_once(":root {").unwrap();
+        let (dark, _) = dark.split_once('}').unwrap();
+        let (light, dark) = (defaults(light), defaults(dark));
+
+        let same = |documented: &str, value: &str| match documented.strip_suffix('…') {
+            Some(start) => value.starts_with(start),
+            None => value == documented,
+        };
+        let mut documented = Vec::new();
+        let rows = include_str!("theme.md").lines();
+        for row in rows.filter(|row| row.starts_with("| `")) {
+            let cells: Vec<&str> = row
+                .split('|')
+                .map(|cell| cell.trim().trim_matches('`'))
+                .collect();
+            let name = cells[1];
+            let of = |css: &[(String, String)]| {
+                let mut values = css.iter().filter(|(own, _)| own == name);
+                values
+                    .next()
+                    .map(|(_, value)| value.clone())
+                    .unwrap_or_default()
+            };
+            assert!(same(cells[2], &of(&light)), "{name}: {:?}", of(&light));
+            assert!(same(cells[3], &of(&dark)), "{name}, dark: {:?}", of(&dark));
+            assert!(!cells[4].is_empty(), "{name} does nothing");
+            documented.push(name);
+        }
+        let names: Vec<&str> = light.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(documented, names);
+        assert_eq!(documented, NAMES);
+        for name in NAMES {
+            let used = style.matches(&format!("var({name})")).count();
+            assert!(used > 0, "{name} changes nothing");
         }
     }
 

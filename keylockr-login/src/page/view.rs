@@ -62,14 +62,6 @@ impl<'a> View<'a> {
     }
 }
 
-/// A refusal that is not about an attempt.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Notice<'a> {
-    /// The HTTP status; without `words` it chooses the sentence.
-    pub(crate) status: u16,
-    pub(crate) words: Option<&'a str>,
-}
-
 /// The pieces of the page, for a layout of one's own.
 ///
 /// ```
@@ -92,6 +84,7 @@ pub struct Parts<'a> {
     pub(super) script_url: String,
     pub(super) stylesheet: Option<&'a str>,
     pub(super) logo: Option<&'a str>,
+    pub(super) help: Option<&'a str>,
 }
 
 impl Parts<'_> {

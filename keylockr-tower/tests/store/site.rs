@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use keylockr_emulator::conformance::{Admission, Admissions, AdmitMode, Setup};
 use keylockr_login::{
-    AccountUnavailable, Admit, Family, KeyLockr, Limits, ListedSession, NotAdmitted, Revision,
-    SessionPolicy, SignIn, VaultConfig,
+    AccountUnavailable, Admit, Direction, Family, KeyLockr, Limits, ListedSession, NotAdmitted,
+    Revision, SessionPolicy, SignIn, Text, Texts, VaultConfig,
 };
 
 use serde_json::{Value, json};
@@ -25,6 +25,13 @@ pub(crate) fn keylockr(setup: &Setup, origin: &str) -> KeyLockr {
         builder = builder
             .vault(VaultConfig::new())
             .filekey_at_sign_in(setup.filekey_at_sign_in);
+    }
+    if setup.keys_for_words {
+        let keys = Texts::new("ar", Direction::Rtl);
+        let keys = Text::ALL.iter().fold(keys, |keys, text| {
+            keys.with(*text, format!("‹{}›", text.key()))
+        });
+        builder = builder.texts(Texts::english()).texts(keys);
     }
     builder
         .api(&setup.api)

@@ -170,11 +170,6 @@ impl Capabilities {
     pub fn are_exactly(self, app_data: bool) -> bool {
         self.sso && self.app_data == app_data && !self.others
     }
-
-    /// Whether app data was granted.
-    pub fn has_app_data(self) -> bool {
-        self.app_data
-    }
 }
 
 impl AuthResult {

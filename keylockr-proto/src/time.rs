@@ -86,6 +86,14 @@ impl Window {
         self.future
     }
 
+    /// As far as both reach.
+    pub(crate) const fn within(self, other: Self) -> Self {
+        const fn less(one: u64, other: u64) -> u64 {
+            if one < other { one } else { other }
+        }
+        Self::new(less(self.past, other.past), less(self.future, other.future))
+    }
+
     /// Whether `ts` lies within the window around `now`, both ends included.
     ///
     /// The drift rule for a local clock without correction is the same sum: `accepts(server,

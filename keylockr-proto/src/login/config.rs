@@ -44,10 +44,11 @@ impl LoginConfig {
         self
     }
 
-    /// Which timestamps of the service's frames are accepted.
+    /// Which timestamps of the service's frames are accepted: those of [`Window::CLIENT`], or fewer.
+    /// A wider window is cut to that one, for which the memories of replays are made (K 3.8).
     #[must_use]
     pub fn with_window(mut self, window: Window) -> Self {
-        self.window = window;
+        self.window = window.within(Window::CLIENT);
         self
     }
 

@@ -86,4 +86,15 @@ mod tests {
             public[31] ^= round << 7;
         }
     }
+
+    /// Behind the list of public keys that are refused when they are read: nobody gets here with one.
+    #[test]
+    fn zeros_are_no_key() {
+        let mut one = [0; 32];
+        one[0] = 1;
+        for public in [[0; 32], one] {
+            assert!(box_key(&[7; 32], &public).is_none());
+        }
+        assert!(box_key(&[7; 32], &[9; 32]).is_some());
+    }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use keylockr_proto::login::{DataState, Input, LoginConfig, Phase, VerifyPolicy};
 use keylockr_proto::{
-    AppTag, BoxSecret, KeyLifetime, Nickname, Now, Revision, Service, UnixTime, Value, Ver,
+    AppTag, KeyLifetime, Nickname, Now, Revision, Service, UnixTime, Value, Ver, Window,
 };
 
 use super::attempt::{Attempt, Seen, done, failed, polled};
-use crate::peer::{Dialect, START, Seq, TMP, at, list, map, name, ok, refusal, with};
+use crate::peer::{Dialect, START, TMP, at, list, name, ok, refusal, with};
 
 #[test]
 fn revision_2_signs_in_by_the_result_alone() {
@@ -372,6 +372,25 @@ fn clock_lies() {
             attempt.feed(Input::SocketOpened);
             attempt.greet();
             assert_eq!(attempt.approve("41", "7").last(), Some(&done()));
+        }
+    }
+}
+
+#[test]
+fn a_window_can_be_narrower_and_not_wider() {
+    for (window, oldest) in [(Window::new(5, 5), 5), (Window::new(6_000, 6_000), 600)] {
+        for age in [oldest, oldest + 1] {
+            let mut attempt = Attempt::with(Dialect::Two, KeyLifetime::Fresh, |config| {
+                config.with_window(window)
+            })
+            .waiting();
+            let written = UnixTime::from_secs(START - age);
+            let body = Dialect::Two.approval(TMP, "41", "7");
+            let frame = attempt
+                .peer
+                .seal(&attempt.keys, "app_auth_result", written, &body);
+            attempt.feed(Input::SocketMessage(&frame));
+            assert_eq!(attempt.done.is_some(), age == oldest, "{window:?} {age}");
         }
     }
 }

@@ -22,6 +22,9 @@ use crate::transport::{
 };
 
 /// The transport that a [`Client`](crate::Client) uses unless it is given another one.
+///
+/// Connections of HTTP calls are kept for a while. A call whose connection ends before an answer
+/// begins is made once more, within its time limit: KeyLockr may see it twice.
 #[derive(Clone, Debug)]
 pub struct NetTransport {
     http: reqwest::Client,

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    error::Error,
     io::{self, IsTerminal as _, Write as _, stderr, stdout},
 };
 
@@ -156,9 +157,20 @@ fn paint(colours: bool, colour: Colour, text: &str) -> String {
     }
 }
 
+/// The innermost cause of an error, which says most.
+pub(crate) fn innermost(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text = error.to_string();
+        next = error.source();
+    }
+    plain(&text, 200)
+}
+
 /// Foreign text, without what could move the cursor or turn the writing around.
 pub(crate) fn plain(text: &str, most: usize) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars()
         .filter(|c| !c.is_control() && !turns(*c))
         .take(most)

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::outcome::Trouble;
 
 /// More than any of our inputs may have: frames end at 64 KiB, twice that in hexadecimal, hooks at 16.
-const MOST: u64 = 1024 * 1024;
+const MOST: usize = 1024 * 1024;
 
 /// Where input comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,9 +57,10 @@ fn shown(path: &Path) -> String {
 }
 
 fn whole(input: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    input.take(MOST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST {
+    // All that it may hold at once: a vector that grows leaves what it held behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MOST + 1));
+    input.take(MOST as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > MOST {
         return Err(io::Error::other(format!("more than {MOST} bytes")));
     }
     Ok(bytes)

@@ -1,11 +1,9 @@
 //! Why the service cannot be asked: the address is wrong, or what is there is no KeyLockr.
 
-use std::error::Error as _;
-
 use keylockr_client::{Endpoint, Error, HttpResponse, TransportError, TransportErrorKind};
 
 use super::api::Api;
-use crate::{advice, console::plain, outcome::Trouble};
+use crate::{advice, console::innermost, outcome::Trouble};
 
 /// A failure of the client's own calls. Looks at the answer itself where that says more.
 pub(crate) async fn explain(api: &Api, error: &Error) -> Trouble {
@@ -34,7 +32,7 @@ pub(crate) fn clock(drift: i64) -> Trouble {
 /// No answer at all.
 pub(crate) fn wire(api: &Api, error: &TransportError) -> Trouble {
     let at = place(api);
-    let cause = root(error);
+    let cause = innermost(error);
     match error.kind() {
         TransportErrorKind::Connect => Trouble::refused(format!(
             "nothing can be reached at {at} ({cause})"
@@ -119,17 +117,6 @@ fn is_page(answer: &HttpResponse) -> bool {
 /// Scheme, host and port.
 fn place(api: &Api) -> String {
     api.base().origin().ascii_serialization()
-}
-
-/// The innermost cause, which says most.
-pub(crate) fn root(error: &TransportError) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text = error.to_string();
-        next = error.source();
-    }
-    plain(&text, 200)
 }
 
 /// Seconds as people say them.

@@ -2,7 +2,7 @@
 
 use std::{env, fmt, path::PathBuf, str::FromStr};
 
-use unloq_webhooks::{Secret, SecretSet, SecretWarning};
+use unloq_webhooks::{ConfigError, Secret, SecretSet, SecretWarning};
 use zeroize::Zeroizing;
 
 use crate::{console::Console, outcome::Trouble, source::Source};
@@ -81,7 +81,12 @@ pub(super) struct SecretText(Zeroizing<String>);
 impl SecretText {
     pub(super) fn into_secret(self) -> Result<Secret, Trouble> {
         Secret::new(self.0.as_str()).map_err(|error| {
-            Trouble::usage(error.to_string()).with_fix(format!(
+            let what = match error {
+                // The library's words name its own constructor.
+                ConfigError::EmptySecret => "a secret is empty".to_owned(),
+                error => error.to_string(),
+            };
+            Trouble::usage(what).with_fix(format!(
                 "copy the API secret that UNLOQ shows for the application into {VARIABLE}; with an empty one anybody could sign, so none is taken"
             ))
         })

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{body::BodyOptions, secret::SecretOptions};
 use crate::{
-    console::{Console, plain},
+    console::{Console, innermost, plain},
     outcome::{Failure, Outcome, Trouble},
 };
 
@@ -140,15 +140,9 @@ fn failed(url: &Url, error: &reqwest::Error) -> Trouble {
         return Trouble::refused(format!("{at} did not answer in time"))
             .with_fix("verify and store, then answer: UNLOQ gives up after 3 seconds");
     }
-    let mut cause = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(error) = next {
-        cause = error.to_string();
-        next = error.source();
-    }
     Trouble::refused(format!(
         "nothing can be posted to {at} ({})",
-        plain(&cause, 200)
+        innermost(error)
     ))
     .with_fix("check --url, and that the application is running there")
 }

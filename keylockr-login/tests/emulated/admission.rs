@@ -134,10 +134,7 @@ async fn a_hook_that_cannot_tell_signs_nobody_in() {
     ] {
         let stage = stage_with(&door).await;
         let browser = stage.browser();
-        let attempt = browser.start().await;
-        browser.until(&attempt, "connected").await;
-        stage.approve(&attempt.code);
-        browser.until(&attempt, "done").await;
+        let attempt = stage.approved(&browser).await;
         let finish = tokio::time::timeout(Duration::from_secs(6), browser.finish(&attempt));
         let got = finish.await.expect("a bounded wait");
         assert_eq!((got.status, got.refusal), (503, Some(Refusal::CannotTell)));

@@ -73,10 +73,7 @@ async fn denied_on_the_phone() {
 async fn finish_is_single_use() {
     let stage = Stage::new().await;
     let browser = stage.browser();
-    let attempt = browser.start().await;
-    browser.until(&attempt, "connected").await;
-    stage.approve(&attempt.code);
-    browser.until(&attempt, "done").await;
+    let attempt = stage.approved(&browser).await;
     assert_eq!(browser.finish(&attempt).await.status, 200);
     assert_eq!(browser.finish(&attempt).await.status, 410);
     assert_eq!(
@@ -96,10 +93,7 @@ async fn finish_is_single_use() {
 async fn twenty_finishes_one_session() {
     let stage = Stage::new().await;
     let browser = stage.browser();
-    let attempt = browser.start().await;
-    browser.until(&attempt, "connected").await;
-    stage.approve(&attempt.code);
-    browser.until(&attempt, "done").await;
+    let attempt = stage.approved(&browser).await;
     let answers = join_all((0..20).map(|_| browser.finish(&attempt))).await;
     let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     assert_eq!(
@@ -118,10 +112,7 @@ async fn twenty_finishes_one_session() {
 async fn status_is_safe() {
     let stage = Stage::new().await;
     let browser = stage.browser();
-    let attempt = browser.start().await;
-    browser.until(&attempt, "connected").await;
-    stage.approve(&attempt.code);
-    browser.until(&attempt, "done").await;
+    let attempt = stage.approved(&browser).await;
     for _ in 0..20 {
         assert_eq!(browser.status(&attempt).await["status"], "done");
         let code = browser
@@ -153,10 +144,7 @@ async fn cancelled_is_cancelled() {
     assert_eq!(browser.finish(&attempt).await.status, 410);
     assert_eq!(stage.network.open_sockets(), 0, "the driver has let go");
     // An approved one can be cancelled too, and again, and one that never was.
-    let attempt = browser.start().await;
-    browser.until(&attempt, "connected").await;
-    stage.approve(&attempt.code);
-    browser.until(&attempt, "done").await;
+    let attempt = stage.approved(&browser).await;
     assert_eq!(browser.cancel(&attempt).await.status, 204);
     assert_eq!(browser.cancel(&attempt).await.status, 204);
     assert_eq!(browser.finish(&attempt).await.status, 410);
@@ -237,10 +225,7 @@ async fn everything(browser: &Browser, attempt: &Attempt) -> Vec<(u16, String)> 
 async fn another_browser_never_finishes() {
     let stage = Stage::new().await;
     let (alice, mallory) = (stage.browser(), stage.browser());
-    let attempt = alice.start().await;
-    alice.until(&attempt, "connected").await;
-    stage.approve(&attempt.code);
-    alice.until(&attempt, "done").await;
+    let attempt = stage.approved(&alice).await;
     let mut stolen = alice.binding().unwrap();
     stolen.replace_range(..1, if stolen.starts_with('A') { "B" } else { "A" });
     for cookie in [

@@ -181,10 +181,7 @@ async fn session_store_in_trouble_at_the_finish() {
         let browser = stage.browser();
         stage.sessions.plant("own", serde_json::Map::new());
         browser.set_session(Some("own".to_owned()));
-        let attempt = browser.start().await;
-        browser.until(&attempt, "connected").await;
-        stage.approve(&attempt.code);
-        browser.until(&attempt, "done").await;
+        let attempt = stage.approved(&browser).await;
         stage.sessions.trouble.set(state);
         let got = within(4, browser.finish(&attempt)).await;
         assert_eq!(
@@ -203,10 +200,7 @@ async fn session_store_in_trouble_at_the_finish() {
     // It reads, and cannot write: the approval is spent, and signs nobody in.
     let stage = Stage::new().await;
     let browser = stage.browser();
-    let attempt = browser.start().await;
-    browser.until(&attempt, "connected").await;
-    stage.approve(&attempt.code);
-    browser.until(&attempt, "done").await;
+    let attempt = stage.approved(&browser).await;
     stage.sessions.trouble.set(State::ReadOnly);
     assert_eq!(within(4, browser.finish(&attempt)).await.status, 503);
     stage.sessions.trouble.set(State::Up);
@@ -237,10 +231,7 @@ async fn readiness_names_what_is_missing() {
 async fn cross_origin_posts_change_nothing() {
     let stage = Stage::new().await;
     let browser = stage.browser();
-    let attempt = browser.start().await;
-    browser.until(&attempt, "connected").await;
-    stage.approve(&attempt.code);
-    browser.until(&attempt, "done").await;
+    let attempt = stage.approved(&browser).await;
     let cookie = browser.binding().unwrap();
     for path in ["/start", "/finish", "/cancel", "/logout"] {
         for origin in [

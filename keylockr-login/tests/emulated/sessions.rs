@@ -236,10 +236,7 @@ async fn signing_out_everywhere_ends_every_session_so_far() {
 async fn an_approval_from_before_signing_out_everywhere_is_worth_nothing() {
     let stage = Stage::new().await;
     let browser = stage.browser();
-    let attempt = browser.start().await;
-    browser.until(&attempt, "connected").await;
-    stage.approve(&attempt.code);
-    browser.until(&attempt, "done").await;
+    let attempt = stage.approved(&browser).await;
     stage
         .keylockr
         .sign_out_everywhere(&stage.safe_id("alice"))

@@ -17,7 +17,11 @@ use keylockr_login::{
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
-use crate::{browser::Browser, clock, network::Network};
+use crate::{
+    browser::{Attempt, Browser},
+    clock,
+    network::Network,
+};
 
 /// The site's origin.
 pub(crate) const ORIGIN: &str = "https://site.example";
@@ -101,6 +105,15 @@ impl Stage {
             .public_origin(ORIGIN)
             .start_limit(0);
         settings(builder).build().unwrap()
+    }
+
+    /// An attempt of this browser's that alice has approved and that is not finished yet.
+    pub(crate) async fn approved(&self, browser: &Browser) -> Attempt {
+        let attempt = browser.start().await;
+        browser.until(&attempt, "connected").await;
+        self.approve(&attempt.code);
+        browser.until(&attempt, "done").await;
+        attempt
     }
 
     /// Alice approves this code.

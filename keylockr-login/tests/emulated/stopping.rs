@@ -98,10 +98,7 @@ async fn graceful_stop_with_a_thousand_streams_and_sockets() {
     // People who are signed in, each with a socket that is kept.
     for _ in 0..SIGNED_IN {
         let browser = Browser::new(first.keylockr.clone(), stage.sessions.clone());
-        let attempt = browser.start().await;
-        browser.until(&attempt, "connected").await;
-        stage.approve(&attempt.code);
-        browser.until(&attempt, "done").await;
+        let attempt = stage.approved(&browser).await;
         assert_eq!(browser.finish(&attempt).await.status, 200);
     }
     // People who look at a code, each with a socket and a stream.

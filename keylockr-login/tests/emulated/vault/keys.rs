@@ -137,10 +137,7 @@ async fn filekey_not_persisted() {
     })
     .await;
     let browser = stage.browser();
-    let attempt = browser.start().await;
-    browser.until(&attempt, "connected").await;
-    stage.approve(&attempt.code);
-    browser.until(&attempt, "done").await;
+    let attempt = stage.approved(&browser).await;
     assert_eq!(browser.finish(&attempt).await.status, 200);
     let mut kept = vec![stage.sessions.text()];
     let notes = vault(&stage, &browser).await;

@@ -1,4 +1,4 @@
-//! The one clock of the benches.
+//! How long something takes: what the benches measure with.
 #![expect(
     clippy::disallowed_methods,
     reason = "only a clock.rs asks the machine"

@@ -4,15 +4,17 @@ not, or if a feature is missing from the tables of its front pages (README.md on
 
     .ci/packages.py           sizes, and every include_str!, include_bytes!, include! and #[path]
     .ci/packages.py --list    the files of each package too
+    .ci/packages.py --pack    and lets Cargo write the packages; below target/package/unpacked they are a workspace of their own
 
-Sources of tests may read beside the package: tests stay in the repository. With `cargo package --workspace --no-verify`
-it is made sure that Cargo can write the packages at all; what is in them was compiled by the other steps.
+Sources of tests may read beside the package: tests stay in the repository.
 """
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 
 LARGEST = 1_000_000  # bytes, unpacked
 NEEDED = {"Cargo.toml", "README.md", "LICENSE-APACHE", "LICENSE-MIT"}
@@ -79,5 +81,19 @@ for package in published:
                 wrong.append(f"{name}: {file} reads {read}, which is not in the package")
 if len(published) != 9:
     wrong.append(f"{len(published)} packages would be published, not nine")
+if "--pack" in sys.argv and not wrong:
+    names = [word for package in published for word in ("-p", package["name"])]
+    subprocess.run(["cargo", "package", "--quiet", "--locked", "--allow-dirty", "--no-verify", *names], check=True)
+    target = pathlib.Path("target/package")
+    shutil.rmtree(target / "unpacked", ignore_errors=True)
+    # Each takes the others from beside it, as it will take them from crates.io.
+    manifest = '[workspace]\nresolver = "3"\nmembers = ["*"]\n\n[patch.crates-io]\n'
+    for package in published:
+        file = f"{package['name']}-{package['version']}"
+        with tarfile.open(target / f"{file}.crate") as archive:
+            archive.extractall(target / "unpacked", filter="data")
+        manifest += f'{package["name"]} = {{ path = "{file}" }}\n'
+    (target / "unpacked/Cargo.toml").write_text(manifest, encoding="utf-8")
+    shutil.copy("Cargo.lock", target / "unpacked/Cargo.lock")
 print("\n".join(wrong) or "packages: complete, and nothing too many")
 sys.exit(bool(wrong))

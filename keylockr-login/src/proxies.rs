@@ -13,7 +13,7 @@ pub struct Proxy {
 
 /// Not an address or a network in CIDR notation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an IP address or network")]
+#[error("not an IP address or network, such as 10.0.0.7 or 10.0.0.0/8 with no bits behind the 8")]
 pub struct ProxyError;
 
 impl Proxy {

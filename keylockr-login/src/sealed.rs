@@ -271,13 +271,20 @@ mod tests {
                 assert_eq!(open(&cut, Purpose::Approved, someone.owner()), None);
             }
         }
-        // Another attempt, another browser, another purpose.
-        assert_eq!(open(&sealed, Purpose::Approved, other.owner()), None);
-        let mixed = Owner {
-            attempt: &someone.attempt,
-            browser: &other.browser,
-        };
-        assert_eq!(open(&sealed, Purpose::Approved, mixed), None);
+        // Another attempt, another browser, another purpose: each alone.
+        for stranger in [
+            other.owner(),
+            Owner {
+                attempt: &other.attempt,
+                ..someone.owner()
+            },
+            Owner {
+                browser: &other.browser,
+                ..someone.owner()
+            },
+        ] {
+            assert_eq!(open(&sealed, Purpose::Approved, stranger), None);
+        }
         assert_eq!(open(&sealed, Purpose::Running, someone.owner()), None);
         for wrong in ["\"\"", "\"1.\"", "\"2.AAAA\"", "\"1.!\"", "1", "null"] {
             assert!(serde_json::from_str::<Sealed>(wrong).is_err(), "{wrong}");

@@ -267,25 +267,9 @@ impl Driver {
         loop {
             let tick_at = loop {
                 match link.poll_output() {
-                    LinkOutput::Connect(sig) => wire.connect(sig),
-                    LinkOutput::Send(frame) => {
-                        tally.sent();
-                        wire.send(frame).await;
-                    }
-                    LinkOutput::Close { code } => {
-                        wire.close(if leaving { GOING_AWAY } else { code });
-                    }
-                    LinkOutput::RefetchKeys => wire.refetch_keys(),
-                    LinkOutput::SyncClock => wire.sync_clock(),
-                    LinkOutput::CheckReplay(hash) => wire.check_replay(hash),
-                    LinkOutput::Answer(id, result) => {
-                        if let Some(answer) = self.waiting.remove(&id) {
-                            // Nobody waits any more: their choice.
-                            let _ = answer.send(result);
-                        }
-                    }
-                    LinkOutput::Event(event) => self.tell(event),
+                    LinkOutput::Close { .. } if leaving => wire.close(GOING_AWAY),
                     LinkOutput::Wait(at) => break at,
+                    output => self.carry_out(output, &mut wire, &mut tally).await,
                 }
             };
             tally.settled(link.counters());
@@ -326,6 +310,28 @@ impl Driver {
                     }
                 }
             }
+        }
+    }
+
+    async fn carry_out(&mut self, output: LinkOutput, wire: &mut Wire, tally: &mut Tally) {
+        match output {
+            LinkOutput::Connect(sig) => wire.connect(sig),
+            LinkOutput::Send(frame) => {
+                tally.sent();
+                wire.send(frame).await;
+            }
+            LinkOutput::Close { code } => wire.close(code),
+            LinkOutput::RefetchKeys => wire.refetch_keys(),
+            LinkOutput::SyncClock => wire.sync_clock(),
+            LinkOutput::CheckReplay(hash) => wire.check_replay(hash),
+            LinkOutput::Answer(id, result) => {
+                if let Some(answer) = self.waiting.remove(&id) {
+                    // Nobody waits any more: their choice.
+                    let _ = answer.send(result);
+                }
+            }
+            LinkOutput::Event(event) => self.tell(event),
+            LinkOutput::Wait(_) => {}
         }
     }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What would be published: fails if a package's sources read a file that is not in it, if it lacks or carries what it should
-not, or if a feature is missing from the tables of its front pages (README.md on crates.io, src/lib.rs on docs.rs).
+not, or if its front pages (README.md on crates.io, src/lib.rs on docs.rs) miss a feature in their tables, or the oldest Rust.
 
     .ci/packages.py           sizes, and every include_str!, include_bytes!, include! and #[path]
     .ci/packages.py --list    the files of each package too
@@ -14,7 +14,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 
 LARGEST = 1_000_000  # bytes, unpacked
 NEEDED = {"Cargo.toml", "README.md", "LICENSE-APACHE", "LICENSE-MIT"}
@@ -69,6 +68,8 @@ for package in published:
     wrong += [f"{name}: {size} bytes, more than {LARGEST}"] if size > LARGEST else []
     wrong += [f"{name}: more than five keywords"] if len(package["keywords"]) > 5 else []
     wrong += [f"{name}: {file} is a test's" for file in paths if re.search(r"(^|/)(tests/|\w*tests\.rs$|\w*\.pem$)", file)]
+    if f"Rust {package['rust_version']}" not in (root / "README.md").read_text(encoding="utf-8"):
+        wrong.append(f"{name}: README.md does not say that Rust {package['rust_version']} is enough")
     wrong += [f"{name}: {line}" for line in features_missing(package, root)]
     inside = {path.absolute() for path in paths.values()}
     for file, path in paths.items():
@@ -83,15 +84,18 @@ if len(published) != 9:
     wrong.append(f"{len(published)} packages would be published, not nine")
 if "--pack" in sys.argv and not wrong:
     names = [word for package in published for word in ("-p", package["name"])]
-    subprocess.run(["cargo", "package", "--quiet", "--locked", "--allow-dirty", "--no-verify", *names], check=True)
+    command = ["cargo", "package", "--quiet", "--locked", "--allow-dirty", "--no-verify", *names]
+    packed = subprocess.run(command, capture_output=True, text=True)
+    if packed.returncode:  # else it lists the tests that stay here
+        sys.exit(packed.stderr)
     target = pathlib.Path("target/package")
     shutil.rmtree(target / "unpacked", ignore_errors=True)
+    (target / "unpacked").mkdir()
     # Each takes the others from beside it, as it will take them from crates.io.
     manifest = '[workspace]\nresolver = "3"\nmembers = ["*"]\n\n[patch.crates-io]\n'
     for package in published:
         file = f"{package['name']}-{package['version']}"
-        with tarfile.open(target / f"{file}.crate") as archive:
-            archive.extractall(target / "unpacked", filter="data")
+        subprocess.run(["tar", "-C", target / "unpacked", "-xzf", target / f"{file}.crate"], check=True)
         manifest += f'{package["name"]} = {{ path = "{file}" }}\n'
     (target / "unpacked/Cargo.toml").write_text(manifest, encoding="utf-8")
     shutil.copy("Cargo.lock", target / "unpacked/Cargo.lock")

@@ -33,7 +33,8 @@ use crate::{
 };
 
 /// Lets UNLOQ end this request's session by the handle. Call it at every sign-in, once the session
-/// has its new id; a handle that it had before stands for it no longer.
+/// has its new id and before you write into it who is signed in; a handle that it had before stands
+/// for it no longer.
 ///
 /// # Errors
 ///

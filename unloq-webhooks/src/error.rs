@@ -26,13 +26,13 @@ pub enum ConfigError {
     #[error("the same secret is given twice")]
     RepeatedSecret,
     /// The end date of every secret has passed: no delivery could be accepted.
-    #[error("every secret of the {0} hook has expired")]
+    #[error("every secret of the {0} hook has expired: add one that has not")]
     AllExpired(Hook),
     /// Every secret has an end date, so that the start-up check needs to know the time.
     #[error("every secret of the {0} hook has an end date: build with `build_at` and the time")]
     TimeNeeded(Hook),
     /// No hook at all.
-    #[error("no hook is configured")]
+    #[error("no hook is configured: name one, such as .on::<Logout>(\"/unloq/logout\")")]
     NoHooks,
     /// Two paths given for one event where `HookPath::also` is meant.
     #[error("the {0} hook is configured twice")]
@@ -53,7 +53,10 @@ pub enum ConfigError {
     LinkQuery,
     /// Two paths are equal, or one begins with the other: a signature for one would be good for
     /// the other, too (section 2.2, W2).
-    #[error("the path of the {longer} hook begins with the path of the {shorter} hook")]
+    #[error(
+        "the path of the {longer} hook begins with the path of the {shorter} hook, so that a signature \
+         for one would be good for the other: rename one of them"
+    )]
     ClashingPaths {
         /// The hook with the shorter path.
         shorter: Hook,

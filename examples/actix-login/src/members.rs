@@ -132,10 +132,11 @@ impl Visit for Visitor {
         let session = self.session();
         session.clear();
         session.renew();
-        let kept = session.insert(MEMBER, member.to_json());
-        kept.map_err(|_| Unavailable)?;
+        // First, for the session is stored whatever is answered: whom UNLOQ cannot sign out is not in it.
         let begun = begin(&self.request, handle, &user).await;
-        begun.map_err(|_| Unavailable)
+        begun.map_err(|_| Unavailable)?;
+        let kept = session.insert(MEMBER, member.to_json());
+        kept.map_err(|_| Unavailable)
     }
 
     async fn end(&self) -> Result<(), Unavailable> {

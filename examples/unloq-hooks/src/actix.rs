@@ -79,10 +79,11 @@ async fn sign_in(
         return Err(ErrorForbidden("deactivated"));
     }
     session.renew();
-    session.insert("user", user.as_str())?;
+    // First: whose session UNLOQ cannot end is not signed in.
     begin(&request, &handle, &user)
         .await
         .map_err(ErrorServiceUnavailable)?;
+    session.insert("user", user.as_str())?;
     Ok(site.logout_line(user, handle.as_str()))
 }
 

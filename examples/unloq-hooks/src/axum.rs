@@ -79,12 +79,16 @@ async fn sign_in(
     if !site.may_sign_in(user) {
         return Err(StatusCode::FORBIDDEN);
     }
-    let stored = async {
-        session.cycle_id().await?;
-        session.insert("user", user.as_str()).await
-    };
-    stored.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    session
+        .cycle_id()
+        .await
+        .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    // First: whose session UNLOQ cannot end is not signed in.
     begin(&extensions, &handle, &user)
+        .await
+        .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    session
+        .insert("user", user.as_str())
         .await
         .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     Ok(site.logout_line(user, handle.as_str()))

@@ -23,8 +23,8 @@
 //! instance, the phone alone is `emulator.approve(emulator.next_pending().await.tmp_id)`:
 //! [`Emulator::next_pending`] waits for an attempt whose socket is open: no sleeping, no polling.
 //! Dropping the emulator stops it. There are services `demo` (seed, sign-in only), `demo-data`
-//! (seed, with a record) and `demo-app` (appdata revision 2) and users `alice` and `bob`; make
-//! more with [`Emulator::create_service`] and [`Emulator::create_user`].
+//! (seed, with a record), `demo-app` (appdata revision 2) and `svc_acme` (seed, of the front page's
+//! code) and users `alice` and `bob`; make more with [`Emulator::create_service`] and [`Emulator::create_user`].
 //!
 //! # Trouble on purpose
 //!

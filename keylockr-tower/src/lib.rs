@@ -35,8 +35,9 @@
 //! }
 //! ```
 //!
-//! To try it without an account or a phone, run `keylockr-emulator` and add
-//! `.api("http://127.0.0.1:4600")` to the builder.
+//! To try it without an account or a phone, run `keylockr emulator`, set
+//! `KEYLOCKR_API=http://127.0.0.1:4600`, and approve at <http://127.0.0.1:4601>: it knows `svc_acme`.
+//! `tracing_subscriber::fmt::init()` at the beginning shows what is wrong and what to do about it.
 //!
 //! # Before you go live
 //!

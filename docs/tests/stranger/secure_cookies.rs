@@ -53,7 +53,7 @@ async fn secure_cookie_over_plain_http_on_actix() {
         let sessions = keylockr_actix::KeyLockrMiddleware::new(keylockr.build().unwrap(), sessions);
         let visited = |session: Session| async move {
             session.insert("visited", true).unwrap();
-            HttpResponse::Ok()
+            HttpResponse::Ok().finish()
         };
         let app = App::new().route("/", web::get().to(visited)).wrap(sessions);
         let app = actix::init_service(app).await;

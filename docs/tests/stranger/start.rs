@@ -82,7 +82,9 @@ async fn wrong_service_id_at_the_first_sign_in() {
     let typo = KeyLockr::builder("svc_acne", "Acme Web").api(emulator.api());
     let origin = crate::layers::serve(crate::layers::site(typo.build().unwrap())).await;
     let mut browser = Browser::new(&origin);
-    assert!(browser.begin().await.is_err());
+    let page = browser.page("/login").await.unwrap();
+    assert_eq!(page.status(), 503);
+    assert!(page.text().contains("service_refused"), "{}", page.text());
     assert_says(
         &log.text(),
         &["the attempt failed: KeyLockr knows no such service: write the svc_id"],

@@ -59,7 +59,7 @@ async fn what_is_there_from_the_start() {
         .iter()
         .map(|it| &it["svc_id"])
         .collect();
-    assert_eq!(names, ["demo", "demo-data", "demo-app"]);
+    assert_eq!(names, ["demo", "demo-data", "demo-app", "svc_acme"]);
     assert!(services[0]["server_ips"] == json!(["127.0.0.1", "::1"]));
 }
 

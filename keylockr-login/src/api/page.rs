@@ -93,11 +93,14 @@ impl Call<'_> {
             return Err(refusal);
         }
         let origin = self.origin()?;
+        // Whoever set the site up wrongly is told apart from a KeyLockr that is away.
+        let ended = record.and_then(|record| Status::of(record, self.shared.now()).code);
         let status = Status {
             word: "failed",
             code: Some(match refusal {
                 Refusal::TooMany { .. } => "too_many",
-                _ => "unavailable",
+                Refusal::Full { .. } => "full",
+                _ => ended.unwrap_or("unavailable"),
             }),
             expires_in: 0,
             next: Some(next.clone()),

@@ -232,7 +232,12 @@ fn api(configured: Option<String>) -> String {
     }
     match std::env::var("KEYLOCKR_API") {
         Ok(api) if !api.is_empty() => {
-            // Not repeated here: `connect` names it when it does not work.
+            if api.starts_with("http:") {
+                tracing::warn!(
+                    name: "keylockr.api.emulated",
+                    "KEYLOCKR_API is plain http, an emulator's: whoever reaches that signs in as anybody"
+                );
+            }
             tracing::info!(name: "keylockr.api.from_environment", "the API is what KEYLOCKR_API says");
             api
         }

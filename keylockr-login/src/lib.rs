@@ -15,6 +15,14 @@
 //! 3. The phone approves; the result is opened and checked here. The browser exchanges the attempt
 //!    for a session, once, under a new session id. Your [`Admit`] hook has its say before that.
 //!
+//! # The page
+//!
+//! [`Page`] is what people see. Its colours, corners and fonts are custom properties, listed at
+//! [`Theme`]; a logo, a stylesheet, a link for people without their phone and a layout of one's own can
+//! be added. Every word, those of refusals included, is a [`Text`] in a table ([`Texts`]) that can be
+//! replaced or translated; a browser gets the table that its `Accept-Language` prefers. Problems for
+//! programs stay in English and have codes ([`Refusal::code`]).
+//!
 //! # Browsers that hold their own keys
 //!
 //! A page may make the keys, shake hands and wait for the phone itself; then the server never holds a

@@ -108,7 +108,7 @@ macro_rules! browser_suite {
             access {
                 page_by_roles_and_names,
                 keyboard_goes_through_the_page,
-                words_can_be_read_in_every_state,
+                other_pages_can_be_read,
                 nothing_jumps,
                 still_where_asked_for,
             }

@@ -177,15 +177,7 @@ pub async fn every_state_can_be_seen(rig: Rig) {
             ("forced-light", "light", "active"),
             ("forced-dark", "dark", "active"),
         ] {
-            let media = json!({ "features": [
-                { "name": "prefers-color-scheme", "value": scheme },
-                { "name": "forced-colors", "value": forced },
-                // Colours under way from one scheme to the other are nobody's.
-                { "name": "prefers-reduced-motion", "value": "reduce" },
-            ] });
-            scene.devtools("Emulation.setEmulatedMedia", media).await;
-            let active = "return matchMedia('(forced-colors: active)').matches";
-            assert_eq!(scene.evaluate(active).await, forced == "active");
+            scene.wear(scheme, forced).await;
             let faint = scene.evaluate(FAINT).await;
             assert_eq!(faint, json!([]), "{}, {look}: too faint", state.name);
             scene
@@ -333,6 +325,21 @@ async fn show(scene: &Scene, state: &State) {
                 .await;
             scene.until("#kl-go").await;
         }
+    }
+}
+
+impl Scene {
+    /// The page in a colour scheme, with the system's colours forced on it or not.
+    pub(super) async fn wear(&self, scheme: &str, forced: &str) {
+        let media = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "forced-colors", "value": forced },
+            // Colours under way from one scheme to the other are nobody's.
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
+        self.devtools("Emulation.setEmulatedMedia", media).await;
+        let active = "return matchMedia('(forced-colors: active)').matches";
+        assert_eq!(self.evaluate(active).await, forced == "active");
     }
 }
 

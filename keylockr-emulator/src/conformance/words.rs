@@ -96,7 +96,7 @@ pub async fn every_word_is_the_applications(adapter: impl Adapter) {
     let page = too_many(|| other.get("/login").page()).await;
     expect_words(&page, 429, site, "too_many");
     let form = too_many(|| other.post("/login/start").form(&[])).await;
-    expect_words(&form, 429, site, "refused_too_many");
+    expect_words(&form, 429, site, "too_many");
 
     // Programs get the same as ever, and other browsers English.
     let problem = too_many(|| other.post("/login/start")).await;

@@ -102,6 +102,10 @@ pub(crate) async fn run(
 }
 
 /// What the machine is told next.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, taken apart at once: a box for each event would cost more"
+)]
 enum Heard {
     Cancel,
     Tick,

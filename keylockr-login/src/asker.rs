@@ -9,8 +9,8 @@ use crate::{answer::Answer, keylockr::KeyLockr, refusal::Refusal, request::wants
 pub struct Asker {
     keylockr: KeyLockr,
     wants_page: bool,
-    language: String,
-    next: String,
+    language: Box<str>,
+    next: Box<str>,
 }
 
 impl Asker {
@@ -28,8 +28,8 @@ impl Asker {
         Self {
             keylockr,
             wants_page: wants_page(method, accept),
-            language: language.unwrap_or_default().to_owned(),
-            next: next.to_owned(),
+            language: language.unwrap_or_default().into(),
+            next: next.into(),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Two classes of wrong inputs for each, taken in random order: one differs from the right one in its first byte, the
 //! other in its last. Welch's t compares their times; above 4.5 there is a difference that an attacker could
-//! use (`timing_smoke` of the threat table). `MEASUREMENTS=100000` takes fewer than a million.
+//! use (the bench `timing` of the threat table). `MEASUREMENTS=100000` takes fewer than a million.
 //!
 //! A comparison that stops at the first difference is measured as well, and has to be found out: otherwise the
 //! verdict on the others would be worth nothing.

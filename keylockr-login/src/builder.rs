@@ -351,7 +351,8 @@ impl KeyLockrBuilder {
         self
     }
 
-    /// A former seal key, which still opens what it sealed.
+    /// One more key that opens and seals nothing: a former one, or one that other servers seal with
+    /// already.
     pub fn former_seal_key(mut self, key: impl Into<SealKey>) -> Self {
         self.former_seals.push(key.into());
         self

@@ -132,10 +132,10 @@ impl Visit for Visitor {
         let user = UnloqId::parse(&member.id.to_string()).ok_or(Unavailable)?;
         let session = self.session()?;
         renew(session).await?;
-        let kept = session.insert_value(MEMBER, member.to_json());
-        kept.await.map_err(unavailable)?;
         let begun = begin(&self.parts.extensions, handle, &user).await;
         begun.map_err(|_| Unavailable)?;
+        let kept = session.insert_value(MEMBER, member.to_json());
+        kept.await.map_err(unavailable)?;
         // Here and not with the response, where a failure could not be told any more.
         session.save().await.map_err(unavailable)
     }

@@ -17,7 +17,7 @@
 
 mod store;
 
-use std::{env, error::Error, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{env, error::Error, fmt::Display, net::SocketAddr, process::ExitCode, time::Duration};
 
 use axum::{Router, extract::State, http::StatusCode, response::Html, routing::get};
 use keylockr_emulator::Emulator;
@@ -144,19 +144,14 @@ async fn private(user: User) -> String {
 /// Whether a sign-in could work now.
 async fn ready(
     State((keylockr, sessions)): State<(KeyLockr, PostgresSessions)>,
-) -> (StatusCode, &'static str) {
+) -> (StatusCode, String) {
+    let not_ready = |why: &dyn Display| (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
     if sessions.ping().await.is_err() {
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "PostgreSQL does not answer\n",
-        );
+        return not_ready(&"PostgreSQL does not answer");
     }
     match keylockr.ready().await {
-        Ok(()) => (StatusCode::OK, "ready\n"),
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "KeyLockr does not answer\n",
-        ),
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(unready) => not_ready(&unready),
     }
 }
 

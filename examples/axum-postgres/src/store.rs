@@ -42,7 +42,8 @@ const SAVE: &str = "update web_session set data = $2, ends_at = to_timestamp($3)
 const LOAD: &str = "select data, extract(epoch from ends_at)::bigint from web_session
     where id = $1 and ends_at > now()";
 const DELETE: &str = "delete from web_session where id = $1";
-const SWEEP: &str = "delete from web_session where ends_at <= now()";
+const SWEEP: &str = "delete from web_session where id in
+    (select id from web_session where ends_at <= now() limit 1000)";
 
 /// Sessions in one table. Clones share the connections.
 #[derive(Clone)]
@@ -71,10 +72,17 @@ impl PostgresSessions {
         Ok(())
     }
 
-    /// Removes what is over; how many that were.
+    /// Removes what is over; how many that were. Some at a time: no statement may take longer than any
+    /// other here.
     pub(crate) async fn sweep(&self) -> sqlx::Result<u64> {
-        let swept = sqlx::query(SWEEP).execute(&self.0).await?;
-        Ok(swept.rows_affected())
+        let mut all = 0;
+        loop {
+            let swept = sqlx::query(SWEEP).execute(&self.0).await?.rows_affected();
+            if swept == 0 {
+                return Ok(all);
+            }
+            all += swept;
+        }
     }
 
     /// Whether a row was written.

@@ -61,6 +61,7 @@ export class Attempt {
   /** Waits for the phone: `{ appId, safeId }`. `ready` is called when the code may be shown. */
   async approval(ready) {
     for (let tries = 0; ; tries += 1) {
+      if (this.#stop.aborted) throw new Ended("cancelled", "cancelled");
       const result = await this.#connection(ready, () => {
         tries = 0;
       });
@@ -170,14 +171,14 @@ export class Attempt {
   async #call(name, kind, options) {
     const signal = AbortSignal.any([this.#stop, AbortSignal.timeout(PATIENCE)]);
     const request = { credentials: "omit", redirect: "error", cache: "no-store", referrerPolicy: "no-referrer" };
-    let answer;
     try {
-      answer = await fetch(`${this.#api}/${name}`, { ...request, ...options, signal });
+      const answer = await fetch(`${this.#api}/${name}`, { ...request, ...options, signal });
+      if (answer.ok) return await answer[kind]();
     } catch {
-      throw new Ended("failed", "unavailable");
+      // No network, no time, or our own end: told below.
     }
-    if (!answer.ok) throw new Ended("failed", "unavailable");
-    return answer[kind]();
+    if (this.#stop.aborted) throw new Ended("cancelled", "cancelled");
+    throw new Ended("failed", "unavailable");
   }
 
   #close() {

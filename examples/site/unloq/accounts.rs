@@ -116,11 +116,12 @@ impl Accounts {
                 // It could not be written down: the same question once more.
                 Err(Unavailable) => Some(NeedsConfirmation::of(user)),
             },
-            Confirmed::Inactive => {
-                // Also where nobody told us: where it cannot be done now, the account is closed.
-                self.close(&user).await;
-                None
-            }
+            // Also where nobody told us.
+            Confirmed::Inactive => match self.close(&user).await {
+                true => None,
+                // It could not be written down: the same question once more.
+                false => Some(NeedsConfirmation::of(user)),
+            },
             Confirmed::Unanswered(question) => Some(question),
         }
     }

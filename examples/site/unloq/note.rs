@@ -1,5 +1,5 @@
 //! The note that only its owner's phone opens: what this site keeps of it, and how it gets at the
-//! key.
+//! key. In the memory of this process, even where others share a Redis: a site of any size asks its database.
 
 use std::{
     collections::HashMap,

@@ -134,7 +134,7 @@ async fn a_public_origin_has_to_be_named() {
     let mut browser = browser.from_origin("https://acme.example");
     let alice = browser.sign_in(&emulator, "alice").await.unwrap();
     assert_eq!(browser.get("/me").await.unwrap().text(), alice.safe_id);
-    assert!(browser.cookie("__Host-kl_login").is_some() || browser.cookie("id").is_some());
+    assert!(browser.cookie("__Host-kl_login").is_some());
 }
 
 #[tokio::test]

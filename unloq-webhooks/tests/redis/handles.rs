@@ -71,9 +71,10 @@ async fn too_many_of_a_user_end_the_oldest() {
     for _ in 2..=MemoryHandles::PER_USER {
         begin().await;
     }
+    assert_eq!(handles.check(second).await, Ok(false));
+    assert_eq!(handles.check(first).await, Ok(true));
     let live = handles.end_all(&user(77)).await;
     assert_eq!(live, Ok(MemoryHandles::PER_USER));
-    assert_eq!(handles.check(second).await, Ok(false));
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ pub enum Family {
 /// The revision inside the appdata family, detected for each attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Revision {
-    /// No session binding in the result.
+    /// The result does not name the attempt it belongs to.
     One,
     /// The result names the attempt it belongs to.
     Two,

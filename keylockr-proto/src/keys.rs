@@ -25,12 +25,12 @@ const KEY_ANSWER: usize = 1024;
 /// How long the two pairs of a client live (K 1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyLifetime {
-    /// Both pairs are made for one login. Frames of one session never open in another.
+    /// Both pairs are made for one login. Frames of one login never open in another.
     Fresh,
     /// The signing pair is the service's, the box pair is made for one login.
     FixedSign,
     /// Both pairs are the service's. Needed for filekeys inside the result; costs forward secrecy,
-    /// and frames of one session open in all others, so one replay memory must serve them all.
+    /// and frames of one login open in all others, so one replay memory must serve them all.
     Fixed,
 }
 

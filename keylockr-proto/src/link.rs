@@ -140,20 +140,6 @@ impl Link {
         self.closed
     }
 
-    /// Which connection this is.
-    ///
-    /// After every input drain [`poll_output`](Link::poll_output) until [`LinkOutput::Wait`].
-    pub fn config(&self) -> &LinkConfig {
-        &self.config
-    }
-
-    /// The keys of this connection.
-    ///
-    /// After every input drain [`poll_output`](Link::poll_output) until [`LinkOutput::Wait`].
-    pub fn keys(&self) -> &Arc<ClientKeys> {
-        self.line.keys()
-    }
-
     /// What was dropped, and what was tried again.
     ///
     /// After every input drain [`poll_output`](Link::poll_output) until [`LinkOutput::Wait`].

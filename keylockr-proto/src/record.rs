@@ -198,7 +198,7 @@ impl RecordCodec {
         }
     }
 
-    /// Seals a record. Skip the write when the content did not change.
+    /// Seals a record. Skip the write when the content did not change. An error leaves no mark.
     ///
     /// # Errors
     ///
@@ -211,14 +211,14 @@ impl RecordCodec {
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<u8>, Error> {
         let key = filekey.as_bytes();
+        let mut layered = false;
         let record = match (&self.layout, self.writes) {
             (RecordLayout::Prefix, _) => prefixed(key, content, &[], entropy)?,
             (RecordLayout::FixedNonce(nonce), FixedNonceWrites::Inner) => {
                 let inner_key = inner_key(key);
                 let inner = prefixed(&inner_key, content, INNER_MAGIC, entropy)?;
-                let record = sealed(key, nonce.as_bytes(), &inner, &[])?;
-                self.inner_used = true;
-                record
+                layered = true;
+                sealed(key, nonce.as_bytes(), &inner, &[])?
             }
             (RecordLayout::FixedNonce(nonce), FixedNonceWrites::InsecureRaw) => {
                 if self.inner_used {
@@ -230,6 +230,8 @@ impl RecordCodec {
         if record.len() > MAX_RECORD {
             return Err(ErrorKind::Size.into());
         }
+        // Not before: a record that nobody gets is none that was written.
+        self.inner_used |= layered;
         Ok(record)
     }
 

@@ -18,22 +18,6 @@ impl UnixTime {
         self.0
     }
 
-    /// Later by `secs`, or `None` past the end of time.
-    pub const fn checked_add(self, secs: u64) -> Option<Self> {
-        match self.0.checked_add(secs) {
-            Some(secs) => Some(Self(secs)),
-            None => None,
-        }
-    }
-
-    /// Earlier by `secs`, or `None` before 1970.
-    pub const fn checked_sub(self, secs: u64) -> Option<Self> {
-        match self.0.checked_sub(secs) {
-            Some(secs) => Some(Self(secs)),
-            None => None,
-        }
-    }
-
     /// Later by `secs`, or the end of time.
     pub const fn saturating_add(self, secs: u64) -> Self {
         Self(self.0.saturating_add(secs))
@@ -74,16 +58,6 @@ impl Window {
     /// A window in seconds.
     pub const fn new(past: u64, future: u64) -> Self {
         Self { past, future }
-    }
-
-    /// Seconds granted to the past.
-    pub const fn past(self) -> u64 {
-        self.past
-    }
-
-    /// Seconds granted to the future.
-    pub const fn future(self) -> u64 {
-        self.future
     }
 
     /// As far as both reach.

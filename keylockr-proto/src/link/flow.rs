@@ -13,7 +13,7 @@ use crate::time::Now;
 
 use super::Link;
 use super::event::{LinkEvent, LinkInput, LinkOutput};
-use super::queue::{Clock, Ticket};
+use super::queue::{Clock, Errand};
 use super::request::{Answered, Job, Reply, Request, RequestError, RequestId};
 
 /// K 7.3: how long the phone may take to release a filekey.
@@ -77,12 +77,12 @@ impl Link {
             self.filekey_until = None;
             self.event(LinkEvent::FilekeyTimedOut);
         }
-        while let Some(ticket) = self.queue.take_overdue(now.elapsed) {
-            self.answer(&ticket, Err(RequestError::NotSent));
+        while let Some(errand) = self.queue.take_overdue(now.elapsed) {
+            self.answer(&errand, Err(RequestError::NotSent));
         }
         let mut unanswered = false;
-        while let Some(ticket) = self.queue.take_unanswered(now.elapsed) {
-            self.answer(&ticket, Err(RequestError::TimedOut));
+        while let Some(errand) = self.queue.take_unanswered(now.elapsed) {
+            self.answer(&errand, Err(RequestError::TimedOut));
             unanswered = true;
         }
         if unanswered {
@@ -95,18 +95,18 @@ impl Link {
     /// Sends what may be sent.
     pub(super) fn pump(&mut self, now: Now, entropy: &mut dyn Entropy) {
         while !self.closed && self.line.is_ready() {
-            let Some(ticket) = self.queue.take_off() else {
+            let Some(errand) = self.queue.take_off() else {
                 return;
             };
-            let name = ticket.job.name();
-            let sent = match &ticket.job {
+            let name = errand.job.name();
+            let sent = match &errand.job {
                 Job::ReqFilekey(action) => self.line.send(now, action, entropy),
                 Job::GetData(action) => self.line.send(now, action, entropy),
                 Job::SetData(action) => self.line.send(now, action, entropy),
                 Job::Update(action) => self.line.send(now, action, entropy),
                 Job::Delete(action) => self.line.send(now, action, entropy),
             };
-            let asks_filekey = matches!(ticket.job, Job::ReqFilekey(_));
+            let asks_filekey = matches!(errand.job, Job::ReqFilekey(_));
             match sent {
                 Ok(()) if asks_filekey => {
                     self.filekey_until
@@ -114,8 +114,8 @@ impl Link {
                 }
                 Ok(()) => {}
                 Err(error) => {
-                    if let Some(ticket) = self.queue.land(name) {
-                        self.answer(&ticket, Err(RequestError::Protocol(error.kind())));
+                    if let Some(errand) = self.queue.land(name) {
+                        self.answer(&errand, Err(RequestError::Protocol(error.kind())));
                     }
                 }
             }
@@ -168,8 +168,8 @@ impl Link {
     }
 
     fn on_lost(&mut self) {
-        for ticket in self.queue.drop_flying() {
-            self.answer(&ticket, Err(RequestError::ConnectionLost));
+        for errand in self.queue.drop_flying() {
+            self.answer(&errand, Err(RequestError::ConnectionLost));
         }
         if core::mem::take(&mut self.up) {
             self.event(LinkEvent::Down);
@@ -230,52 +230,52 @@ impl Link {
     }
 
     fn on_answer(&mut self, message: &Message) {
-        let Some(ticket) = self.queue.land(message.name()) else {
+        let Some(errand) = self.queue.land(message.name()) else {
             bump(&mut self.line.counters_mut().unasked);
             bump(&mut self.line.counters_mut().dropped);
             return;
         };
-        match ticket.job.read(message, self.config.family) {
+        match errand.job.read(message, self.config.family) {
             Ok(Answered::Deleted(app_id)) if app_id == self.config.app_id => {
-                self.answer(&ticket, Ok(Reply::Deleted));
+                self.answer(&errand, Ok(Reply::Deleted));
                 self.end(LinkEvent::Deleted);
             }
             Ok(Answered::Deleted(_)) => {
-                self.answer(&ticket, Err(RequestError::Protocol(ErrorKind::Shape)));
+                self.answer(&errand, Err(RequestError::Protocol(ErrorKind::Shape)));
             }
-            Ok(Answered::Reply(reply)) => self.on_reply(&ticket, reply),
+            Ok(Answered::Reply(reply)) => self.on_reply(&errand, reply),
             Err(error) => match error.refusal() {
                 Some(refusal)
-                    if refusal.code() == "ts_invalid" && ticket.clock == Clock::Trusted =>
+                    if refusal.code() == "ts_invalid" && errand.clock == Clock::Trusted =>
                 {
-                    self.queue.hold_for_clock(ticket);
+                    self.queue.hold_for_clock(errand);
                     self.line.sync_clock();
                 }
                 Some(refusal) => {
                     let refusal = refusal.clone();
-                    self.filekey_failed(&ticket);
-                    self.answer(&ticket, Err(RequestError::Refused(refusal)));
+                    self.filekey_failed(&errand);
+                    self.answer(&errand, Err(RequestError::Refused(refusal)));
                 }
                 None => {
-                    self.filekey_failed(&ticket);
-                    self.answer(&ticket, Err(RequestError::Protocol(error.kind())));
+                    self.filekey_failed(&errand);
+                    self.answer(&errand, Err(RequestError::Protocol(error.kind())));
                 }
             },
         }
     }
 
-    fn on_reply(&mut self, ticket: &Ticket, reply: Reply) {
+    fn on_reply(&mut self, errand: &Errand, reply: Reply) {
         let Reply::Filekey(status) = reply else {
-            return self.answer(ticket, Ok(reply));
+            return self.answer(errand, Ok(reply));
         };
         let waits = status == FilekeyStatus::SafeAuthRequired;
-        match ticket.id {
+        match errand.id {
             Some(_) => {
                 // When the push came first there is nothing to wait for any more.
                 if !waits {
                     self.filekey_until = None;
                 }
-                self.answer(ticket, Ok(Reply::Filekey(status)));
+                self.answer(errand, Ok(Reply::Filekey(status)));
             }
             None if waits => {}
             None => {
@@ -287,17 +287,17 @@ impl Link {
     }
 
     /// The service does not stand by the request for the filekey.
-    fn filekey_failed(&mut self, ticket: &Ticket) {
-        if matches!(ticket.job, Job::ReqFilekey(_))
+    fn filekey_failed(&mut self, errand: &Errand) {
+        if matches!(errand.job, Job::ReqFilekey(_))
             && self.filekey_until.take().is_some()
-            && ticket.id.is_none()
+            && errand.id.is_none()
         {
             self.event(LinkEvent::FilekeyTimedOut);
         }
     }
 
-    fn answer(&mut self, ticket: &Ticket, answer: Result<Reply, RequestError>) {
-        if let Some(id) = ticket.id {
+    fn answer(&mut self, errand: &Errand, answer: Result<Reply, RequestError>) {
+        if let Some(id) = errand.id {
             self.put(LinkOutput::Answer(id, answer));
         }
     }
@@ -318,11 +318,11 @@ impl Link {
         self.up = false;
         self.filekey_until = None;
         // What was on its way may have arrived; what still waited has not.
-        for ticket in self.queue.drop_flying() {
-            self.answer(&ticket, Err(RequestError::ConnectionLost));
+        for errand in self.queue.drop_flying() {
+            self.answer(&errand, Err(RequestError::ConnectionLost));
         }
-        for ticket in self.queue.drop_all() {
-            self.answer(&ticket, Err(RequestError::Closed));
+        for errand in self.queue.drop_all() {
+            self.answer(&errand, Err(RequestError::Closed));
         }
     }
 }

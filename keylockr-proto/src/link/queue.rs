@@ -13,13 +13,13 @@ const ROOM: usize = 64;
 /// on its way at most (K 3.9).
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    waiting: VecDeque<Ticket>,
-    flying: Vec<Ticket>,
+    waiting: VecDeque<Errand>,
+    flying: Vec<Errand>,
 }
 
 /// One request, from its arrival to its answer.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub(crate) struct Errand {
     /// `None` for a request of the link's own.
     pub(crate) id: Option<RequestId>,
     pub(crate) job: Job,
@@ -67,7 +67,7 @@ impl Queue {
             return Err(id);
         }
         let until = now.saturating_add(ANSWER);
-        self.waiting.push_back(Ticket {
+        self.waiting.push_back(Errand {
             id,
             job,
             until,
@@ -77,69 +77,69 @@ impl Queue {
     }
 
     /// The next request that may go out, which from here on counts as on its way.
-    pub(crate) fn take_off(&mut self) -> Option<&Ticket> {
+    pub(crate) fn take_off(&mut self) -> Option<&Errand> {
         let next = self
             .waiting
             .iter()
             .enumerate()
-            .position(|(place, ticket)| {
-                let lane = ticket.job.lane();
+            .position(|(place, errand)| {
+                let lane = errand.job.lane();
                 let free = self.flying.iter().all(|other| other.job.lane() != lane);
                 let first = self
                     .waiting
                     .iter()
                     .take(place)
                     .all(|other| other.job.lane() != lane);
-                free && first && ticket.clock != Clock::Fetching
+                free && first && errand.clock != Clock::Fetching
             })?;
         self.flying.push(self.waiting.remove(next)?);
         self.flying.last()
     }
 
     /// The request on its way that an answer of this name belongs to.
-    pub(crate) fn land(&mut self, name: &str) -> Option<Ticket> {
+    pub(crate) fn land(&mut self, name: &str) -> Option<Errand> {
         let place = self
             .flying
             .iter()
-            .position(|ticket| ticket.job.name() == name)?;
+            .position(|errand| errand.job.name() == name)?;
         Some(self.flying.swap_remove(place))
     }
 
     /// Puts a request that was refused for its time in front again, until the clock is fetched.
-    pub(crate) fn hold_for_clock(&mut self, mut ticket: Ticket) {
-        ticket.clock = Clock::Fetching;
-        self.waiting.push_front(ticket);
+    pub(crate) fn hold_for_clock(&mut self, mut errand: Errand) {
+        errand.clock = Clock::Fetching;
+        self.waiting.push_front(errand);
     }
 
     pub(crate) fn clock_answered(&mut self) {
-        for ticket in &mut self.waiting {
-            if ticket.clock == Clock::Fetching {
-                ticket.clock = Clock::Fetched;
+        for errand in &mut self.waiting {
+            if errand.clock == Clock::Fetching {
+                errand.clock = Clock::Fetched;
             }
         }
     }
 
     /// Everything that is on its way, which will not be answered any more.
-    pub(crate) fn drop_flying(&mut self) -> Vec<Ticket> {
+    pub(crate) fn drop_flying(&mut self) -> Vec<Errand> {
         core::mem::take(&mut self.flying)
     }
 
     /// Everything.
-    pub(crate) fn drop_all(&mut self) -> Vec<Ticket> {
+    pub(crate) fn drop_all(&mut self) -> Vec<Errand> {
         let mut all = self.drop_flying();
         all.extend(self.waiting.drain(..));
         all
     }
 
     /// A request that waited too long for its turn.
-    pub(crate) fn take_overdue(&mut self, now: Duration) -> Option<Ticket> {
-        let place = self.waiting.iter().position(|ticket| ticket.until <= now)?;
+    pub(crate) fn take_overdue(&mut self, now: Duration) -> Option<Errand> {
+        let place = self.waiting.iter().position(|errand| errand.until <= now)?;
         self.waiting.remove(place)
     }
 
     /// A request whose answer did not come in time.
-    pub(crate) fn take_unanswered(&mut self, now: Duration) -> Option<Ticket> {
-        let place = self.flying.iter().position(|ticket| ticket.until <= now)?;
+    pub(crate) fn take_unanswered(&mut self, now: Duration) -> Option<Errand> {
+        let place = self.flying.iter().position(|errand| errand.until <= now)?;
         Some(self.flying.swap_remove(place))
     }
 
@@ -147,20 +147,20 @@ impl Queue {
         self.waiting
             .iter()
             .chain(&self.flying)
-            .map(|ticket| ticket.until)
+            .map(|errand| errand.until)
             .min()
     }
 
     pub(crate) fn is_writing(&self) -> bool {
         self.flying
             .iter()
-            .any(|ticket| matches!(ticket.job, Job::SetData(_)))
+            .any(|errand| matches!(errand.job, Job::SetData(_)))
     }
 
     pub(crate) fn asks_filekey(&self) -> bool {
         self.waiting
             .iter()
             .chain(&self.flying)
-            .any(|ticket| matches!(ticket.job, Job::ReqFilekey(_)))
+            .any(|errand| matches!(errand.job, Job::ReqFilekey(_)))
     }
 }

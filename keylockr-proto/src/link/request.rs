@@ -67,7 +67,7 @@ pub enum RequestError {
     TimedOut,
     /// The connection was lost with the request on its way. Whether it had an effect is unknown.
     ConnectionLost,
-    /// There was no connection for 15 s. The request was not sent.
+    /// It had no connection, or not its turn, for 15 s, or none can be had now. It was not sent.
     NotSent,
     /// It cannot be sent as it is, or the answer cannot be read.
     Protocol(ErrorKind),
@@ -94,7 +94,7 @@ impl fmt::Display for RequestError {
             Self::Refused(refusal) => refusal.fmt(f),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::ConnectionLost => f.write_str("the connection was lost before the answer"),
-            Self::NotSent => f.write_str("no connection in time"),
+            Self::NotSent => f.write_str("no connection, or not its turn, in time: not sent"),
             Self::Protocol(kind) => write!(f, "request or answer is malformed ({kind})"),
             Self::Busy => f.write_str("too many requests wait"),
             Self::Closed => f.write_str("the link is over"),

@@ -128,6 +128,33 @@ fn no_mix_after_inner() {
     }
 }
 
+/// A codec that could not seal has not written the layer: what is there is read as before.
+#[test]
+fn a_record_that_was_not_sealed_leaves_no_mark() {
+    let mut entropy = Sequence(1);
+    let mut codec = RecordCodec::new(nd());
+    let room = MAX_RECORD - RecordCodec::overhead(Family::Seed, FixedNonceWrites::Inner);
+    let large = vec![0; room + 1];
+    assert_eq!(
+        code(&codec.seal(&filekey(), &large, &mut entropy)),
+        "E_SIZE"
+    );
+    assert_eq!(
+        code(&codec.seal(&filekey(), b"x", &mut Broken)),
+        "E_ENTROPY"
+    );
+    assert!(!codec.inner_used());
+    let raw = RecordCodec::new(nd())
+        .with_insecure_raw_writes()
+        .seal(&filekey(), b"bare", &mut entropy)
+        .unwrap();
+    assert_eq!(content(&mut codec, &raw).unwrap(), b"bare");
+    codec
+        .seal(&filekey(), &large[..room], &mut entropy)
+        .unwrap();
+    assert!(codec.inner_used());
+}
+
 /// A record of another user, of another layout, or damaged anywhere, fails its tag.
 #[test]
 fn record_swap_refused() {

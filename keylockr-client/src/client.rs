@@ -49,6 +49,15 @@ impl Client {
 
     /// Fetches keys and clock if they are missing or old. Every login does so by itself; calling
     /// it at start finds a wrong address, a wrong pin or a wrong clock before the first user does.
+    ///
+    /// One asks at a time, and whoever came meanwhile shares the answer. Dropping the future ends
+    /// its calls; another one that waits then asks itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`], [`Error::Status`] and [`Error::Malformed`] of the calls;
+    /// [`Error::UnusableKey`] and [`Error::NotPinned`] for the keys; [`Error::ClockDrift`] and
+    /// [`Error::ClockAbsurd`] for the clock.
     pub async fn sync(&self) -> Result<(), Error> {
         self.service.sync().await.map(|_| ())
     }
@@ -128,7 +137,10 @@ impl Client {
             Err(error) => return LoginEnd::Failed(failure(&error)),
         };
         match Login::new(config, keys, server, self.now()) {
-            Ok(login) => self.drive(login, answer_by, watch, returned, cancel).await,
+            Ok(login) => {
+                self.drive(login, Some(answer_by), watch, returned, cancel)
+                    .await
+            }
             Err(error) => {
                 tracing::error!(name: "keylockr.login.config", %error, "the login cannot start");
                 LoginEnd::Failed(LoginFailure::HandshakeFailed)
@@ -138,6 +150,13 @@ impl Client {
 
     /// Takes up a login that was suspended, here or in another process (K 5.5): it connects again
     /// and the service repeats what was missed. `watch` and `cancel` as in [`login`](Self::login).
+    /// Dropping the future cuts the connection; what was suspended can be taken up again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Resume`] for what cannot be taken up, and those of [`sync`](Self::sync), with
+    /// [`Error::Transport`] when keys and clock took more than 10 s together. Once it runs it does
+    /// not fail: it ends.
     pub async fn resume(
         &self,
         config: LoginConfig,
@@ -151,6 +170,10 @@ impl Client {
     }
 
     /// The same with `returned` as in [`login_with_return`](Self::login_with_return).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`resume`](Self::resume).
     pub async fn resume_with_return(
         &self,
         config: LoginConfig,
@@ -160,12 +183,11 @@ impl Client {
         cancel: &CancellationToken,
     ) -> Result<LoginEnd, Error> {
         let resumed = async {
-            let answer_by = clock::monotonic() + self.service.config.timeouts.long;
             if self.server_keys(cancel).await?.is_none() {
                 return Ok(LoginEnd::Cancelled);
             }
             let login = Login::resume(config, suspended, self.now()).map_err(Error::Resume)?;
-            Ok(self.drive(login, answer_by, watch, returned, cancel).await)
+            Ok(self.drive(login, None, watch, returned, cancel).await)
         };
         Box::pin(resumed)
             .instrument(tracing::info_span!("keylockr.login"))
@@ -191,7 +213,7 @@ impl Client {
     async fn drive(
         &self,
         login: Login,
-        answer_by: Instant,
+        answer_by: Option<Instant>,
         watch: &mut (dyn FnMut(&Login, &Progress) + Send),
         returned: ReturnedFrames,
         cancel: &CancellationToken,
@@ -223,7 +245,8 @@ impl Client {
         Vault::open(config, link, grant, Arc::clone(&self.service))
     }
 
-    /// Asks whether a connection is still good (K 4.2). No answer is neither a yes nor a no.
+    /// Asks whether a connection is still good (K 4.2). No answer is neither a yes nor a no. It
+    /// takes 15 s at most; dropping the future changes nothing at the service.
     pub async fn verify(&self, request: &VerifyRequest) -> VerifyOutcome {
         match self.service.verify(request.to_json()).await {
             Ok(answer) => VerifyOutcome::from_response(answer.status, &answer.body),
@@ -231,7 +254,13 @@ impl Client {
         }
     }
 
-    /// Whether the service can be reached; asks it every five seconds at most.
+    /// Whether the service can be reached; asks it every five seconds at most. Whoever comes
+    /// meanwhile shares the answer. Dropping the future ends the call, and nothing is remembered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`], [`Error::Status`] or [`Error::Malformed`] when the service does not say
+    /// the time; [`Error::ClockDrift`] and [`Error::ClockAbsurd`] when it cannot be used.
     pub async fn health(&self) -> Result<(), Error> {
         self.service.health().await
     }

@@ -15,17 +15,17 @@ use crate::service::Service;
 use crate::wire::{Event, Wire};
 
 /// Runs a login to its end. `answer_by` bounds the first handshake, so that whoever waits for the
-/// QR code waits no longer than for one call.
+/// QR code waits no longer than for one call. A login that is resumed has had its handshake: the
+/// first one here would be that of new keys, at any time, and has a whole call's time.
 pub(crate) async fn run(
     service: Arc<Service>,
     mut login: Box<Login>,
-    answer_by: Instant,
+    mut answer_by: Option<Instant>,
     watch: &mut (dyn FnMut(&Login, &Progress) + Send),
     mut returned: ReturnedFrames,
     cancel: &CancellationToken,
 ) -> LoginEnd {
     let mut wire = Wire::new(Arc::clone(&service));
-    let mut answer_by = Some(answer_by);
     let mut cancelled = false;
     let mut tally = Tally::new();
     loop {

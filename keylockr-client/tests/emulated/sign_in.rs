@@ -308,6 +308,39 @@ async fn suspended_here_and_resumed_there() {
     }
 }
 
+/// K 4: keys that change long after a login was resumed cost a new code, and not the login.
+#[tokio::test(start_paused = true)]
+async fn a_resumed_login_starts_again_under_new_keys() {
+    let world = World::new().await;
+    let config = seed("demo", None);
+    let (old, suspended) = suspend(&world, config.clone()).await;
+    let there = world.another_client();
+    let (sender, mut codes) = tokio::sync::mpsc::unbounded_channel();
+    let task = tokio::spawn(async move {
+        let mut watch = |login: &Login, progress: &Progress| {
+            if let Progress::Connected(_) = progress {
+                let _ = sender.send(login.tmp_id().unwrap().to_string());
+            }
+        };
+        let cancel = CancellationToken::new();
+        there.resume(config, &suspended, &mut watch, &cancel).await
+    });
+    // The first handshake after a resume is that of a restart: it comes at any time.
+    sleep(Duration::from_secs(20)).await;
+    world.emulator.rotate_keys();
+    let new = loop {
+        match codes.recv().await {
+            Some(code) if code != old => break code,
+            Some(_) => {}
+            None => panic!("no new code: {:?}", task.await),
+        }
+    };
+    let approved = world.emulator.approve(new.as_str()).unwrap();
+    let end = task.await.unwrap().unwrap();
+    assert_eq!(done(end).safe_id.as_str(), approved.safe_id);
+    assert_eq!(world.wire.count("/handshake"), 2);
+}
+
 /// Runs a login until its code is shown, keeps what is needed to go on, and kills it.
 async fn suspend(
     world: &World,

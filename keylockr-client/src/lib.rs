@@ -72,8 +72,8 @@
 //! Events of `tracing`, each with a stable name: `keylockr.http.{answered, failed}`,
 //! `keylockr.keys.{changed, not_pinned, unusable}`, `keylockr.clock.{measured, wrong, refused}`,
 //! `keylockr.socket.{open, refused, close, closed, broken, stuck}`,
-//! `keylockr.login.{progress, end}`, `keylockr.verify.refused`, `keylockr.link.{status, waiting, lagged}`,
-//! `keylockr.replay.full`, and of the vault
+//! `keylockr.login.{config, progress, end}`, `keylockr.verify.refused`,
+//! `keylockr.link.{status, waiting, lagged}`, `keylockr.replay.{full, silent}`, and of the vault
 //! `keylockr.vault.{damaged, key, memory, memory_full, not_configured, overwritten, rolled_back, sender_changed}`.
 //! None holds a key, a nonce, a frame, a message of the service, or the
 //! address of the socket, whose `sig` opens the connection for whoever knows it.

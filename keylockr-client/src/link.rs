@@ -80,6 +80,12 @@ impl LinkHandle {
     ///
     /// A request is not taken back by dropping the future: its effect is unknown then, as after
     /// [`RequestError::ConnectionLost`].
+    ///
+    /// # Errors
+    ///
+    /// All of [`RequestError`]: a refusal of the service, an answer that is late, lost or malformed,
+    /// a request that could not be sent, was one too many or came after the end of the link.
+    /// [`RequestError::effect_is_unknown`] says after which the request may have had its effect.
     pub async fn request(&self, request: Request) -> Result<Reply, RequestError> {
         let (answer, result) = oneshot::channel();
         match self.commands.try_send(Command::Request(request, answer)) {
@@ -232,6 +238,7 @@ impl Driver {
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
+                    Some(Command::Request(_, answer)) if early.len() >= REQUESTS => busy(answer),
                     Some(Command::Request(request, answer)) if failures == 0 => {
                         early.push((request, answer));
                     }
@@ -337,8 +344,7 @@ impl Driver {
 
     fn ask(&mut self, link: &mut Link, request: Request, answer: Answer) {
         if self.waiting.len() >= REQUESTS {
-            let _ = answer.send(Err(RequestError::Busy));
-            return;
+            return busy(answer);
         }
         let id = RequestId(self.next_id);
         self.next_id += 1;
@@ -363,6 +369,10 @@ impl Driver {
         // Without a receiver nobody wants to know.
         let _ = self.events.send(Arc::new(event));
     }
+}
+
+fn busy(answer: Answer) {
+    let _ = answer.send(Err(RequestError::Busy));
 }
 
 fn refuse(answer: Answer) {

@@ -16,7 +16,10 @@ use crate::clock;
 /// Several processes with the same keys need one memory between them. An implementation tests and
 /// inserts in one step, keeps each hash for `Window::retention()` of the client's window (840 s),
 /// and answers [`ReplayVerdict::Unavailable`] when it is full or cannot be reached, which ends the
-/// login that asked. It never gives up a live entry for a new one.
+/// login that asked and costs a link the frame. It never gives up a live entry for a new one.
+///
+/// A memory that has not answered within [`Timeouts::short`](crate::Timeouts::short), 10 s, counts
+/// as unavailable, and the future is dropped: nothing was done with the frame, inserted or not.
 pub trait ReplayMemory: Send + Sync + 'static {
     /// Has this frame been seen? From now on it has.
     fn check(&self, hash: KpsHash) -> BoxFuture<'_, ReplayVerdict>;

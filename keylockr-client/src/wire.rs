@@ -76,7 +76,14 @@ impl Wire {
 
     pub(crate) fn check_replay(&mut self, hash: KpsHash) {
         let service = Arc::clone(&self.service);
-        self.call(async move { Event::Replay(service.config.replay.check(hash).await) });
+        self.call(async move {
+            let limit = service.config.timeouts.short;
+            let verdict = timeout(limit, service.config.replay.check(hash)).await;
+            Event::Replay(verdict.unwrap_or_else(|_| {
+                tracing::error!(name: "keylockr.replay.silent", "the replay memory does not answer");
+                ReplayVerdict::Unavailable
+            }))
+        });
     }
 
     fn call(&mut self, call: impl Future<Output = Event> + Send + 'static) {

@@ -9,16 +9,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use keylockr_client::proto::link::{LinkConfig, Request, RequestError};
 use keylockr_client::proto::login::{LoginConfig, LoginEnd, LoginFailure};
 use keylockr_client::proto::{
-    BoxSecret, ClientKeys, DisplayName, ErrorKind, KeyLifetime, ServerKeys, Service, SignSecret,
-    SvcId,
+    AppId, BoxSecret, ClientKeys, DisplayName, ErrorKind, Family, KeyLifetime, Revision,
+    ServerKeys, Service, SignSecret, SvcId,
 };
 use keylockr_client::{
     BoxFuture, CancellationToken, Client, ClientBuilder, Endpoint, Error, HttpRequest,
     HttpResponse, Socket, SocketError, SocketTarget, Transport, TransportError, TransportErrorKind,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 #[derive(Clone)]
 enum Does {
@@ -542,4 +543,29 @@ fn debug_redaction() {
         body: b"secret".to_vec(),
     };
     assert!(!format!("{request:?}{response:?}").contains("secret"));
+}
+
+/// As many requests wait for the first keys as for a connection; the next one is told so at once.
+#[tokio::test(start_paused = true)]
+async fn requests_before_the_first_keys_are_bounded() {
+    let (script, client) = world(|builder| builder);
+    script.set("/v3/clock", Does::Hang);
+    let keys = Arc::new(ClientKeys::generate(&mut client.entropy(), KeyLifetime::Fresh).unwrap());
+    let app_id = AppId::parse(Family::AppData, Revision::Two, "7").unwrap();
+    let config = LinkConfig::new(Family::AppData, Some(Revision::Two), app_id);
+    let link = client.link(config, keys);
+    let mut waiting = Vec::new();
+    for _ in 0..16 {
+        let link = link.clone();
+        waiting.push(tokio::spawn(
+            async move { link.request(Request::GetData).await },
+        ));
+        // The link takes each off its queue, so that it is never the queue that is full.
+        sleep(Duration::from_millis(1)).await;
+    }
+    let one_more = timeout(Duration::from_secs(1), link.request(Request::GetData)).await;
+    assert_eq!(one_more, Ok(Err(RequestError::Busy)));
+    for request in waiting {
+        assert_eq!(request.await.unwrap(), Err(RequestError::NotSent));
+    }
 }

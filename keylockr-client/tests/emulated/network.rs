@@ -2,8 +2,10 @@
 //! silent without a word (security.md section 5).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use keylockr_client::proto::link::Request;
 use keylockr_client::proto::login::{LoginConfig, LoginEnd, LoginFailure};
 use keylockr_client::proto::{KeyLifetime, KpsHash, ReplayVerdict, Revision};
 use keylockr_client::{BoxFuture, MemoryReplay, ReplayMemory};
@@ -213,6 +215,52 @@ async fn replay_memory_full_refuses_attempts() {
         let end = sign_in(&world, seed("demo", None)).await;
         assert!(matches!(end, LoginEnd::Done(_)), "{end:?}");
     }
+}
+
+/// Answers until it is told to be silent.
+#[derive(Default)]
+struct Moody {
+    memory: MemoryReplay,
+    silent: AtomicBool,
+}
+
+impl ReplayMemory for Moody {
+    fn check(&self, hash: KpsHash) -> BoxFuture<'_, ReplayVerdict> {
+        if self.silent.load(Ordering::SeqCst) {
+            Box::pin(std::future::pending())
+        } else {
+            self.memory.check(hash)
+        }
+    }
+}
+
+/// No answer is no consent, and not for ever: a login ends, and a link loses what came meanwhile
+/// and hears what comes later.
+#[tokio::test(start_paused = true)]
+async fn a_replay_memory_that_hangs_is_not_waited_for() {
+    let memory = Arc::new(Moody::default());
+    let shared = Arc::clone(&memory) as Arc<dyn ReplayMemory>;
+    let world = World::with(|builder| builder.replay_memory(shared)).await;
+    let keys = world.keys(KeyLifetime::Fixed);
+    let mut service = NewService::appdata("vault", "Vault", 2);
+    service.service_key = Some(keys.box_public().to_base64());
+    world.emulator.create_service(service).unwrap();
+    let config = || appdata("vault", true, Revision::Two);
+    let mut user = world.sign_in_with(config(), Arc::clone(&keys)).await;
+    user.up().await;
+    user.read().await;
+
+    memory.silent.store(true, Ordering::SeqCst);
+    let before = now();
+    let end = world.start_with(config(), keys).end().await;
+    assert!(matches!(end, LoginEnd::Failed(_)), "{end:?}");
+    assert!(now() - before <= Duration::from_secs(60));
+    let lost = user.link.request(Request::GetData).await;
+    assert!(lost.unwrap_err().effect_is_unknown());
+
+    memory.silent.store(false, Ordering::SeqCst);
+    sleep(Duration::from_secs(30)).await;
+    user.read().await;
 }
 
 /// Another process has the frame already: it is not accepted twice.

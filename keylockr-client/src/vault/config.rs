@@ -59,7 +59,7 @@ impl VaultConfig {
     }
 
     /// How long calls wait for a locked phone before they are
-    /// [`Locked`](super::VaultError::Locked); 300 s at most have an effect. By default they do not
+    /// [`Locked`](super::VaultError::Locked); 305 s at most have an effect. By default they do not
     /// wait.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {

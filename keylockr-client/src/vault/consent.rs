@@ -22,7 +22,7 @@ impl Vault {
 
     /// The user has been told that the record is [damaged](VaultError::Damaged), and gives it up:
     /// the next write may replace it, as if there were no data yet. It holds for the state seen
-    /// last. `false`: none was damaged.
+    /// last, and until the record is seen whole again or written. `false`: none is damaged.
     pub fn accept_damage(&self) -> bool {
         self.inner.facts.accept_damage()
     }

@@ -98,6 +98,7 @@ impl Inner {
         fetched: &Fetched,
     ) -> Option<Result<Option<Zeroizing<Vec<u8>>>, VaultError>> {
         let Some(record) = &fetched.record else {
+            self.facts.saw_whole();
             return Some(Ok(None));
         };
         let layered = self.facts.known().inner_used;
@@ -111,10 +112,16 @@ impl Inner {
         if inner_used {
             self.facts.learn_inner().await;
         }
-        Some(content.map_err(|_| {
-            self.facts.saw_damage(record);
-            VaultError::Damaged
-        }))
+        Some(match content {
+            Ok(content) => {
+                self.facts.saw_whole();
+                Ok(content)
+            }
+            Err(_) => {
+                self.facts.saw_damage(record);
+                Err(VaultError::Damaged)
+            }
+        })
     }
 
     /// Writes a sealed record in the place of another, once: what is sent again is the same bytes.
@@ -151,6 +158,8 @@ impl Inner {
                         Settled::Unknown => return Err(VaultError::UnknownOutcome),
                     }
                 }
+                // It could not be sealed: nothing was sent, and there is nothing to look for.
+                RequestError::Protocol(ErrorKind::Entropy) => return Err(VaultError::Entropy),
                 RequestError::Protocol(kind) => {
                     let outcome = match self.settle(before, sealed).await {
                         Settled::Written(_) => WriteOutcome::Written,

@@ -226,6 +226,13 @@ impl Facts {
         local.damaged = Some(digest);
     }
 
+    /// The record opens, or is a new one: what was damaged before it is past, and with it the
+    /// consent to lose that. The same bytes shown again are damage anew.
+    pub(super) fn saw_whole(&self) {
+        let mut local = self.local();
+        (local.damaged, local.given_up) = (None, None);
+    }
+
     /// Whether the user has given up this record.
     pub(super) fn is_given_up(&self, record: Option<&[u8]>) -> bool {
         let given_up = self.local().given_up;

@@ -124,13 +124,7 @@ impl Keeper {
         match answer {
             Ok(Reply::Filekey(status)) => self.on_status(&status).await,
             Ok(_) => self.fail(VaultError::Filekey(ErrorKind::Shape)),
-            // A blob that is too large is refused before it becomes one.
-            Err(RequestError::Protocol(kind)) => self.fail(VaultError::Filekey(kind)),
-            Err(RequestError::Refused(refusal)) if refusal.is_denial() => {
-                self.fail(VaultError::Denied);
-            }
-            // The link itself goes on asking once it stands again. What comes of it is taken in.
-            Err(error) => self.fail(failure(error)),
+            Err(error) => self.fail(without_key(error)),
         }
     }
 
@@ -162,6 +156,18 @@ impl Keeper {
     }
 }
 
+/// What it means for the filekey that the service did not answer the question for it.
+fn without_key(error: RequestError) -> VaultError {
+    match error {
+        // A blob that is too large is refused before it becomes one. Without randomness nothing was
+        // asked: that says nothing about the blob.
+        RequestError::Protocol(kind) if kind != ErrorKind::Entropy => VaultError::Filekey(kind),
+        RequestError::Refused(refusal) if refusal.is_denial() => VaultError::Denied,
+        // The link itself goes on asking once it stands again. What comes of it is taken in.
+        error => failure(error),
+    }
+}
+
 type Asking = BoxFuture<'static, Result<Reply, RequestError>>;
 
 fn ask_over(link: LinkHandle) -> Asking {
@@ -179,5 +185,17 @@ async fn at(alarm: Option<Instant>) {
     match alarm {
         Some(at) => sleep_until(at).await,
         None => core::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ErrorKind, RequestError, VaultError, without_key};
+
+    #[test]
+    fn no_randomness_is_not_a_bad_filekey() {
+        let told = |kind| without_key(RequestError::Protocol(kind));
+        assert_eq!(told(ErrorKind::Entropy), VaultError::Entropy);
+        assert_eq!(told(ErrorKind::Size), VaultError::Filekey(ErrorKind::Size));
     }
 }

@@ -110,10 +110,9 @@ impl KeyDesk {
 
     /// Erases the key and what it could be had from, an answer that is on its way included.
     pub(super) fn forget(&self) {
-        {
-            let mut state = self.state();
-            (state.key, state.blob, state.wanted) = (None, None, false);
-        }
+        // Held until it is told: see `take_in`.
+        let mut state = self.state();
+        (state.key, state.blob, state.wanted) = (None, None, false);
         self.stage.send_if_modified(|stage| {
             let waited_for = matches!(
                 stage.progress,
@@ -174,17 +173,17 @@ impl KeyDesk {
     pub(super) async fn take_in(&self, blob: &FilekeyBlob) {
         match self.open(blob).await {
             Ok(unlocked) => {
-                {
-                    let mut state = self.state();
-                    if !state.wanted {
-                        // Let go of meanwhile, as whoever waited was told.
-                        return;
-                    }
-                    state.key = Some(unlocked);
-                    state.blob = None;
-                    state.used = monotonic();
-                    state.unheard = false;
+                let mut state = self.state();
+                if !state.wanted {
+                    // Let go of meanwhile, as whoever waited was told.
+                    return;
                 }
+                state.key = Some(unlocked);
+                state.blob = None;
+                state.used = monotonic();
+                state.unheard = false;
+                // With the key still held: what is told must not come after a `forget` that came
+                // after the key. Whoever has both takes the state first, the stage second.
                 self.settle(VaultProgress::Open, None);
             }
             Err(error) => self.fail(error),

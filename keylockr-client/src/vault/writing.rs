@@ -129,9 +129,12 @@ impl Inner {
             return Ok(None);
         };
         let stored = self.store(&before, &sealed).await?;
-        if layered && matches!(stored, Stored::Written(_)) {
-            self.desk.with_key(|_, codec| remember_layer(codec));
-            self.facts.learn_inner().await;
+        if matches!(stored, Stored::Written(_)) {
+            self.facts.saw_whole();
+            if layered {
+                self.desk.with_key(|_, codec| remember_layer(codec));
+                self.facts.learn_inner().await;
+            }
         }
         Ok(Some(stored))
     }

@@ -149,6 +149,40 @@ async fn damage_is_given_up_with_consent() {
     }
 }
 
+/// Consent is for the damage that was told of, and is used up with it: after a repair, by us or by
+/// somebody else, the same bytes shown again are damage anew.
+#[tokio::test(start_paused = true)]
+async fn consent_to_damage_ends_with_the_repair() {
+    for way in Way::ALL {
+        let stage = Stage::new().await;
+        let user = stage.user(way).await;
+        user.vault.put_bytes(b"mine").await.unwrap();
+        let good = user.signed_in.read().await.data_encrypted.unwrap();
+        let set = async |record: Vec<u8>| {
+            let ver = user.signed_in.read().await.ver;
+            user.signed_in.write(record, ver).await.unwrap();
+        };
+        let damage = async || {
+            set(vec![1; 100]).await;
+            assert_eq!(user.vault.get_bytes().await, Err(VaultError::Damaged));
+        };
+        for ours in [true, false] {
+            damage().await;
+            assert!(user.vault.accept_damage(), "{way:?}");
+            if ours {
+                user.vault.put_bytes(b"new").await.unwrap();
+            } else {
+                set(good.clone()).await;
+                assert_eq!(user.vault.get_bytes().await, Ok(bytes(b"mine")));
+            }
+            assert!(!user.vault.accept_damage(), "{way:?}: it is past");
+            set(vec![1; 100]).await;
+            let refused = user.vault.update_bytes(|_| b"over it".to_vec()).await;
+            assert_eq!(refused, Err(VaultError::Damaged), "{way:?} {ours}");
+        }
+    }
+}
+
 /// B16: an older version is shown with a warning, and nothing is written.
 #[tokio::test(start_paused = true)]
 async fn rollback_detected() {

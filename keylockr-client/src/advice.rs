@@ -20,7 +20,7 @@ pub fn advice(code: &str) -> &'static str {
         "sso_data_not_approved" => {
             "switch App Data Storage on for the service in KeyLockr's console"
         }
-        "ts_invalid" => "set this machine's clock by NTP",
+        "ts_invalid" => "set this machine's clock by NTP, and start this program again",
         _ => "look the code up in KeyLockr's documentation, and at the service in its console",
     }
 }

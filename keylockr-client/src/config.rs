@@ -107,6 +107,13 @@ impl ClientBuilder {
     }
 
     /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Address`] and [`ConfigError::PlainHttp`] for the base address,
+    /// [`ConfigError::NoTime`] for a time limit of zero; without a transport of your own
+    /// [`ConfigError::Transport`] for a root certificate that cannot be read, and
+    /// [`ConfigError::NoTransport`] without the feature `net`.
     pub fn build(self) -> Result<Client, ConfigError> {
         let base_url = parse_base_url(&self.base_url)?;
         let Timeouts {

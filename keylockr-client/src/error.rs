@@ -47,7 +47,7 @@ pub enum Error {
     /// (K 3.10).
     #[error(
         "the local clock is {drift} s ahead of KeyLockr's, which the configuration forbids: set this \
-         machine's by NTP"
+         machine's by NTP, and start this program again"
     )]
     ClockDrift {
         /// Local minus service time in seconds.
@@ -59,7 +59,7 @@ pub enum Error {
     /// The service claims a time that cannot be right.
     #[error(
         "KeyLockr's clock is {drift} s behind the local one: one of them cannot be right, so set this \
-         machine's by NTP"
+         machine's by NTP, and start this program again"
     )]
     ClockAbsurd {
         /// Local minus service time in seconds.

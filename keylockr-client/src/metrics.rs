@@ -18,7 +18,7 @@
 //! | `keylockr_frame_seal_seconds` | histogram | | making and sealing a frame |
 //! | `keylockr_key_changes_total` | counter | | KeyLockr's keys were found changed |
 //! | `keylockr_keys_refused_total` | counter | `reason`: not_pinned, unusable | KeyLockr served keys that are not used |
-//! | `keylockr_clock_drift_seconds` | gauge | | this machine's clock minus KeyLockr's |
+//! | `keylockr_clock_drift_seconds` | gauge | | this machine's clock, as it was when the program started and carried on, minus KeyLockr's |
 
 mod clock;
 mod tally;
@@ -194,7 +194,7 @@ const CLOCK_DRIFT: Metric = Metric::new(
     "keylockr_clock_drift_seconds",
     Kind::Gauge,
     &[],
-    "this machine's clock minus KeyLockr's",
+    "this machine's clock, as it was when the program started and carried on, minus KeyLockr's",
 );
 
 /// Every metric of this crate.

@@ -34,6 +34,10 @@ pub struct NetTransport {
 impl NetTransport {
     /// A transport that trusts the Mozilla roots and, for private deployments, these certificates
     /// in addition (each one DER).
+    ///
+    /// # Errors
+    ///
+    /// For a certificate that cannot be read as a root, and when TLS or HTTP cannot be set up.
     pub fn new(extra_roots: &[Vec<u8>]) -> Result<Self, TransportError> {
         let roots = extra_roots
             .iter()

@@ -144,7 +144,9 @@ pub(super) fn advice_on(failure: &LoginFailure) -> &str {
             "no WebSocket to KeyLockr: does a proxy on the way out let the upgrade pass?"
         }
         LoginFailure::Refused { code } => advice(code),
-        LoginFailure::Clock | LoginFailure::Unauthorised => "set this machine's clock by NTP",
+        LoginFailure::Clock | LoginFailure::Unauthorised => {
+            "set this machine's clock by NTP, and start this program again"
+        }
         LoginFailure::VerifyUnavailable => {
             "KeyLockr does not confirm anything to this server: are this server's addresses (IPv6 too) among \
              the service's server IPs in its console? `keylockr doctor` says more"

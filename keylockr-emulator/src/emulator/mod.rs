@@ -105,7 +105,7 @@ impl Builder {
         tasks.push(tokio::spawn(async move { keeper.keep_time().await }));
         if self.state.is_some() {
             let keeper = Arc::clone(&shared);
-            tasks.push(tokio::spawn(async move { keeper.keep_state().await }));
+            tasks.push(tokio::spawn(keeper.keep_state()));
         }
         let (stop, busy) = (CancellationToken::new(), TaskTracker::new());
         let mut emulator = Emulator {
@@ -184,8 +184,9 @@ impl Emulator {
 
     /// Stops in good order: sockets are closed with 1001, the state is written.
     pub async fn stop(self) {
-        self.shared.world().server.close_all();
+        // In this order: a socket that is opened in between sees that it is over.
         self.stop.cancel();
+        self.shared.world().server.close_all();
         self.busy.close();
         // Peers that do not answer a close are not waited for.
         let _ = tokio::time::timeout(STOP_TIME, self.busy.wait()).await;
@@ -193,7 +194,7 @@ impl Emulator {
     }
 
     #[cfg(test)]
-    pub(crate) fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
@@ -213,6 +214,8 @@ impl Emulator {
     }
 
     /// One request to KeyLockr's API without a network: status, content type, body.
+    ///
+    /// `content_type` is not looked at: no route of the API does so.
     pub async fn http(
         &self,
         method: &str,
@@ -239,6 +242,8 @@ impl Emulator {
 
     /// Opens a WebSocket without a network.
     ///
+    /// `peer` is not looked at: the `sig` says who opens it.
+    ///
     /// # Errors
     /// The HTTP status in place of 101.
     pub fn socket(&self, path_and_query: &str, peer: IpAddr) -> Result<EmulatorSocket, u16> {
@@ -259,7 +264,7 @@ impl Drop for Emulator {
         for task in &self.tasks {
             task.abort();
         }
-        if let Err(error) = self.shared.save_here() {
+        if let Err(error) = self.shared.save_last() {
             tracing::warn!(%error, "the state file was not written");
         }
     }

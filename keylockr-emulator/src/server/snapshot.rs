@@ -1,6 +1,6 @@
 //! What of the service survives a restart.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +12,8 @@ use super::{
 };
 use crate::line::Registration;
 
-/// The service's half of the state file.
-#[derive(Debug, Serialize, Deserialize)]
+/// The service's half of the state file. `Debug` does not show the keys.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct ServerSnapshot {
     enc_secret: [u8; 32],
     sign_seed: [u8; 32],
@@ -43,6 +43,16 @@ struct SavedConnection {
     name: String,
     record: Option<String>,
     alive: bool,
+}
+
+impl fmt::Debug for ServerSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerSnapshot")
+            .field("services", &self.services)
+            .field("accounts", &self.accounts)
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Server {

@@ -2,7 +2,11 @@
 
 use std::{
     path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use super::{
@@ -173,8 +177,13 @@ async fn the_file_follows_each_change() {
     let holds = |name: &str| std::fs::read_to_string(&file.0).unwrap().contains(name);
     assert!(holds("alice") && !holds("carol"));
     emulator.create_user("carol", None).unwrap();
-    emulator.shared().save().await;
-    assert!(holds("carol"));
+    let followed = async {
+        while !holds("carol") {
+            tokio::task::yield_now().await;
+        }
+    };
+    let followed = tokio::time::timeout(Duration::from_secs(20), followed).await;
+    followed.expect("nobody has to ask for it");
     drop(emulator);
     let emulator = Emulator::builder()
         .in_process()
@@ -185,6 +194,53 @@ async fn the_file_follows_each_change() {
     emulator.create_user("dave", None).unwrap();
     drop(emulator);
     assert!(holds("dave"), "also when it is dropped");
+}
+
+#[tokio::test]
+async fn a_save_that_is_given_up_is_in_nobodys_way() {
+    let file = Scratch::new();
+    let builder = Emulator::builder().in_process().state(&file.0);
+    let emulator = builder.start().await.unwrap();
+    for number in 0..20 {
+        let user = format!("user-{number}");
+        emulator.create_user(&user, None).unwrap();
+        // Its future is gone at once, and a thread writes for it.
+        let given_up = futures_util::FutureExt::now_or_never(emulator.shared().save());
+        assert!(given_up.is_none(), "a thread does it");
+        emulator.shared().save_here().unwrap();
+        let kept = std::fs::read_to_string(&file.0).unwrap();
+        assert!(kept.contains(&user), "and not an older state after it");
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_emulator_leaves_its_file_to_the_next() {
+    let file = Scratch::new();
+    let start = || Emulator::builder().in_process().state(&file.0).start();
+    let first = start().await.unwrap();
+    // What is still under way, as a thread that was not quick enough.
+    let late = Arc::clone(first.shared());
+    drop(first);
+    let next = start().await.unwrap();
+    next.create_user("carol", None).unwrap();
+    next.shared().save_here().unwrap();
+    late.save_here().unwrap();
+    let kept = std::fs::read_to_string(&file.0).unwrap();
+    assert!(kept.contains("carol"));
+}
+
+#[tokio::test]
+async fn the_state_does_not_show_its_keys() {
+    let emulator = super::peer::emulator().await;
+    let saved = emulator.shared().world().save();
+    let json = serde_json::to_value(&saved).unwrap();
+    let shown = format!("{saved:?}");
+    assert!(shown.contains("demo-data"), "{shown}");
+    for name in ["enc_secret", "sign_seed"] {
+        let bytes: Vec<u8> = serde_json::from_value(json["server"][name].clone()).unwrap();
+        assert_eq!(bytes.len(), 32);
+        assert!(!shown.contains(&format!("{bytes:?}")), "{name}");
+    }
 }
 
 #[tokio::test]

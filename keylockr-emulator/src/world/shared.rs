@@ -1,8 +1,9 @@
 //! The lock around the world, and what happens outside of it: cryptography and waiting.
 
 use std::{
+    io,
     path::PathBuf,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use tokio::sync::mpsc;
@@ -24,7 +25,15 @@ pub(crate) struct Shared {
     api: OnceLock<String>,
     state: Option<PathBuf>,
     /// Held while the state file is written, so that an older state never follows a newer one.
-    writing: tokio::sync::Mutex<()>,
+    writing: Mutex<Writing>,
+}
+
+/// Whether the state file is still this emulator's to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writing {
+    Goes,
+    /// The last state is written: the file may be another emulator's by now.
+    Over,
 }
 
 /// The emulator's end of an open socket.
@@ -42,7 +51,7 @@ impl Shared {
             hub,
             api: OnceLock::new(),
             state,
-            writing: tokio::sync::Mutex::new(()),
+            writing: Mutex::new(Writing::Goes),
         }
     }
 
@@ -126,30 +135,46 @@ impl Shared {
     }
 
     /// Writes the state file after every change, for ever.
-    pub(crate) async fn keep_state(&self) {
+    pub(crate) async fn keep_state(self: Arc<Self>) {
         loop {
             self.hub.saver().notified().await;
             self.save().await;
         }
     }
 
-    /// Writes the state file without a runtime: at the start, and when the emulator is dropped.
-    pub(crate) fn save_here(&self) -> std::io::Result<()> {
-        match &self.state {
-            Some(path) => save::store(path, &self.world().save()),
-            None => Ok(()),
+    /// Writes the state file, as the world is by then. Blocks; for the start, and for [`Self::save`].
+    pub(crate) fn save_here(&self) -> io::Result<()> {
+        self.write(Writing::Goes)
+    }
+
+    /// The same when the emulator is dropped. What is still under way then writes nothing more.
+    pub(crate) fn save_last(&self) -> io::Result<()> {
+        self.write(Writing::Over)
+    }
+
+    fn write(&self, then: Writing) -> io::Result<()> {
+        let Some(path) = &self.state else {
+            return Ok(());
+        };
+        let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if *writing == Writing::Over {
+            return Ok(());
         }
+        *writing = then;
+        // The world goes on while the disk is slow.
+        let saved = self.world().save();
+        save::store(path, &saved)
     }
 
     /// Writes the state file now. Trouble is told and survived: the next change tries again.
-    pub(crate) async fn save(&self) {
-        let Some(path) = self.state.clone() else {
+    ///
+    /// Cancel safe: what was begun is written all the same, and nothing else meanwhile.
+    pub(crate) async fn save(self: &Arc<Self>) {
+        if self.state.is_none() {
             return;
-        };
-        let _one_at_a_time = self.writing.lock().await;
-        let saved = self.world().save();
-        let stored = tokio::task::spawn_blocking(move || save::store(&path, &saved)).await;
-        match stored {
+        }
+        let shared = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || shared.save_here()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!("{error}; what was kept before stays, and this goes on");

@@ -17,6 +17,9 @@ use crate::{unloq, world::Shared};
 const READ_TIME: Duration = Duration::from_secs(10);
 /// Bytes and count of a request's headers.
 const MAX_HEAD: usize = 16 * 1024;
+/// Wait for what a connection is busy with when everything ends: an answer that is being written, and
+/// not a stream that waits for somebody.
+const LAST_TIME: Duration = Duration::from_secs(1);
 /// Pause after an accept failed (most likely: out of descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -78,14 +81,16 @@ impl Listener {
             .with_upgrades();
         tokio::pin!(connection);
         let finished = tokio::select! {
-            finished = &mut connection => finished,
+            finished = &mut connection => Some(finished),
             () = stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                tokio::time::timeout(LAST_TIME, connection).await.ok()
             }
         };
-        if let Err(error) = finished {
-            tracing::debug!(%error, "a connection ended early");
+        match finished {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::debug!(%error, "a connection ended early"),
+            None => tracing::debug!("a connection was busy at the end"),
         }
     }
 

@@ -6,4 +6,4 @@ pub(crate) mod calls;
 pub(crate) mod control;
 pub(crate) mod listen;
 mod stream;
-mod ws;
+pub(crate) mod ws;

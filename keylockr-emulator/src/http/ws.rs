@@ -49,6 +49,11 @@ pub(crate) fn upgrade(listener: &Listener, mut request: Request<Incoming>) -> Re
         Err(status) => return to_response(Answer::status(status)),
     };
     let shared = std::sync::Arc::clone(&listener.shared);
+    if listener.stop.is_cancelled() {
+        // Too late for the close of all sockets.
+        let mut world = shared.world();
+        world.server.close_socket(&line.identity, line.number, 1001);
+    }
     let upgraded = hyper::upgrade::on(&mut request);
     listener.busy.spawn(async move {
         let (identity, number) = (line.identity.clone(), line.number);

@@ -1,19 +1,32 @@
 //! The same over real ports: limits, upgrades, closes, the page and its stream.
 
-use std::time::Duration;
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{Error, Message},
 };
 
-use super::peer::{Peer, server_time};
-use crate::Emulator;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    peer::{Peer, server_time},
+    unloq_peer::KEY,
+};
+use crate::{
+    Emulator,
+    http::{
+        listen::{Listener, Port},
+        ws,
+    },
+};
 
 const TIME: Duration = Duration::from_secs(20);
 
@@ -242,6 +255,60 @@ async fn the_stream_tells_each_change() {
     until("event: frame").await;
     emulator.stop().await;
     while stream.read(&mut [0; 4096]).await.unwrap_or(0) > 0 {}
+}
+
+#[tokio::test]
+async fn a_socket_that_comes_when_all_are_closed_is_closed_too() {
+    let emulator = Emulator::start().await.unwrap();
+    let peer = Peer::new(1);
+    let tmp_id = peer.seed(&emulator, "demo").await;
+    let listener = Listener {
+        port: Port::Api,
+        shared: Arc::clone(emulator.shared()),
+        stop: CancellationToken::new(),
+        busy: TaskTracker::new(),
+    };
+    listener.stop.cancel();
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = port.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = port.accept().await.unwrap();
+        let late = service_fn(move |request| {
+            std::future::ready(Ok::<_, Infallible>(ws::upgrade(&listener, request)))
+        });
+        let serve = http1::Builder::new().serve_connection(TokioIo::new(stream), late);
+        serve.with_upgrades().await.unwrap();
+    });
+    let sig = peer.sig(&format!("tmp.{tmp_id}"), server_time(&emulator).await);
+    let stream = TcpStream::connect(address).await.unwrap();
+    let opened = client_async(format!("ws://{address}{sig}"), stream).await;
+    let (mut socket, _) = opened.unwrap();
+    assert_eq!(closed(&mut socket).await, Some(1001));
+}
+
+/// Somebody who waits for a device is not waited for.
+#[tokio::test]
+async fn the_end_cuts_streams_short() {
+    let emulator = Emulator::start().await.unwrap();
+    let mut stream = TcpStream::connect(address(&emulator.api())).await.unwrap();
+    let body = r#"{"email":"alice@example.test"}"#;
+    let head = format!(
+        "POST /v1/authenticate?events=true HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut seen = String::new();
+    while !seen.contains("pending") {
+        let mut some = [0; 4096];
+        let read = tokio::time::timeout(TIME, stream.read(&mut some)).await;
+        let read = read.unwrap().unwrap();
+        assert!(read > 0, "{seen}");
+        seen.push_str(&String::from_utf8_lossy(&some[..read]));
+    }
+    emulator.stop().await;
+    let rest = async { while stream.read(&mut [0; 4096]).await.unwrap_or(0) > 0 {} };
+    tokio::time::timeout(TIME, rest).await.unwrap();
 }
 
 #[tokio::test]

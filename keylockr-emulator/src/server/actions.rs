@@ -133,20 +133,32 @@ impl Server {
 
     /// Faults that waited for a connection to act on.
     pub(super) fn waiting_faults(&mut self, app_id: &str) {
-        let scope = Scope {
-            app_id: Some(app_id),
-            tmp_id: None,
-        };
+        let tmp_ids = self.attempts_of(app_id);
         let rename = |kind: &FaultKind| match kind {
             FaultKind::Rename { name } => Some(name.clone()),
             _ => None,
         };
-        if let Some(name) = self.faults.take(scope, rename) {
+        let revoke = |kind: &FaultKind| (*kind == FaultKind::Revoke).then_some(());
+        if let Some(name) = self.take_waiting(app_id, &tmp_ids, rename) {
             self.rename(app_id, &name);
         }
-        if self.faults.takes(scope, &FaultKind::Revoke) {
+        if self.take_waiting(app_id, &tmp_ids, revoke).is_some() {
             self.revoke(app_id);
         }
+    }
+
+    /// One fault at most: for the connection, or for an attempt that came to it.
+    fn take_waiting<T>(
+        &mut self,
+        app_id: &str,
+        tmp_ids: &[String],
+        pick: impl Fn(&FaultKind) -> Option<T>,
+    ) -> Option<T> {
+        let attempts = tmp_ids.iter().map(|tmp_id| Some(tmp_id.as_str()));
+        std::iter::once(None).chain(attempts).find_map(|tmp_id| {
+            let app_id = Some(app_id);
+            self.faults.take(Scope { tmp_id, app_id }, &pick)
+        })
     }
 
     /// The poll of the seed family.

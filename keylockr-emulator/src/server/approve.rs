@@ -182,6 +182,10 @@ impl Server {
             return None;
         }
         let connection = self.connection(app_id)?;
+        let scope = Scope {
+            tmp_id: Some(tmp_id),
+            app_id: Some(app_id),
+        };
         let question = KeyQuestion {
             safe_id: connection.safe_id.clone(),
             app_id: app_id.to_owned(),
@@ -190,13 +194,13 @@ impl Server {
             layout: service.layout(),
             permitted: true,
             withhold: false,
-            damage: self.blob_damage(Scope {
-                tmp_id: Some(tmp_id),
-                app_id: Some(app_id),
-            }),
+            damage: self.blob_damage(scope),
         };
         match line.filekey(&question) {
-            KeyAnswer::Granted(blob) => Some(blob),
+            KeyAnswer::Granted(blob) => {
+                self.blob_made(scope);
+                Some(blob)
+            }
             KeyAnswer::Asked => None,
         }
     }

@@ -62,7 +62,7 @@ impl Server {
     }
 
     /// The question a connection puts to the phone.
-    pub(crate) fn key_question(&mut self, app_id: &str) -> Option<KeyQuestion> {
+    pub(crate) fn key_question(&self, app_id: &str) -> Option<KeyQuestion> {
         let damage = self.blob_damage(Scope {
             app_id: Some(app_id),
             tmp_id: None,
@@ -80,11 +80,28 @@ impl Server {
         })
     }
 
-    pub(super) fn blob_damage(&mut self, scope: Scope<'_>) -> BlobDamage {
+    /// What a blob would suffer. A question may bring none, so this uses nothing up:
+    /// [`Self::blob_made`] does.
+    pub(super) fn blob_damage(&self, scope: Scope<'_>) -> BlobDamage {
+        let set = |kind: FaultKind| {
+            let same = |known: &FaultKind| (*known == kind).then_some(());
+            self.faults.peek(scope, same).is_some()
+        };
         BlobDamage {
-            other_sender: self.faults.takes(scope, &FaultKind::SenderSwap),
-            bad_key: self.faults.takes(scope, &FaultKind::BadFilekey),
-            short_key: self.faults.takes(scope, &FaultKind::ShortFilekey),
+            other_sender: set(FaultKind::SenderSwap),
+            bad_key: set(FaultKind::BadFilekey),
+            short_key: set(FaultKind::ShortFilekey),
+        }
+    }
+
+    /// A blob was made, with the damage that is set: one use of each.
+    pub(super) fn blob_made(&mut self, scope: Scope<'_>) {
+        for kind in [
+            FaultKind::SenderSwap,
+            FaultKind::BadFilekey,
+            FaultKind::ShortFilekey,
+        ] {
+            self.faults.takes(scope, &kind);
         }
     }
 
@@ -99,7 +116,11 @@ impl Server {
         self.hub.changed();
     }
 
-    fn granted(&self, app_id: &str, blob: Vec<u8>) -> Map {
+    fn granted(&mut self, app_id: &str, blob: Vec<u8>) -> Map {
+        self.blob_made(Scope {
+            app_id: Some(app_id),
+            tmp_id: None,
+        });
         let record = self
             .record_of(app_id)
             .and_then(|key| self.records.get(&key));

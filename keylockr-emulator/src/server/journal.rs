@@ -1,7 +1,7 @@
 //! The frames that passed, decrypted, for tests and for the phone page.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -45,13 +45,16 @@ const MAX_ALL_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     rings: HashMap<Identity, Ring>,
-    /// Identities as they came; some are gone.
-    order: VecDeque<Identity>,
+    /// Identities as they came.
+    order: BTreeMap<u64, Identity>,
+    came: u64,
     bytes: usize,
 }
 
 #[derive(Debug, Default)]
 struct Ring {
+    /// Its place in the order.
+    came: u64,
     entries: VecDeque<(usize, Entry)>,
     bytes: usize,
 }
@@ -59,8 +62,14 @@ struct Ring {
 impl Journal {
     pub(crate) fn add(&mut self, identity: &Identity, entry: Entry) {
         if !self.rings.contains_key(identity) {
-            self.rings.insert(identity.clone(), Ring::default());
-            self.order.push_back(identity.clone());
+            let came = self.came;
+            self.came += 1;
+            let ring = Ring {
+                came,
+                ..Ring::default()
+            };
+            self.rings.insert(identity.clone(), ring);
+            self.order.insert(came, identity.clone());
         }
         let Some(ring) = self.rings.get_mut(identity) else {
             return;
@@ -69,7 +78,7 @@ impl Journal {
         ring.add(entry);
         self.bytes = self.bytes + ring.bytes - before;
         while self.bytes > MAX_ALL_BYTES && self.order.len() > 1 {
-            if let Some(oldest) = self.order.pop_front() {
+            if let Some((_, oldest)) = self.order.pop_first() {
                 self.forget(&oldest);
             }
         }
@@ -89,13 +98,7 @@ impl Journal {
     pub(crate) fn forget(&mut self, identity: &Identity) {
         if let Some(ring) = self.rings.remove(identity) {
             self.bytes -= ring.bytes;
-        }
-        while self
-            .order
-            .front()
-            .is_some_and(|oldest| !self.rings.contains_key(oldest))
-        {
-            self.order.pop_front();
+            self.order.remove(&ring.came);
         }
     }
 
@@ -157,5 +160,55 @@ fn size(value: &Value) -> usize {
         Value::Array(items) => items.iter().map(size).sum(),
         Value::Map(map) => map_size(map),
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(text: usize) -> Entry {
+        let body = Map::new().with("text", "x".repeat(text));
+        Entry {
+            dir: Direction::S2c,
+            content: Content::Frame {
+                name: "ping".to_owned(),
+                ts: 1,
+                body: Arc::new(body),
+            },
+        }
+    }
+
+    fn attempt(number: usize) -> Identity {
+        Identity::Tmp(format!("attempt-{number}"))
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_forgotten_identity() {
+        let mut journal = Journal::default();
+        let kept = Identity::App("4001".to_owned());
+        journal.add(&kept, entry(1));
+        let bytes = journal.bytes;
+        for number in 0..1000 {
+            journal.add(&attempt(number), entry(1));
+            journal.forget(&attempt(number));
+        }
+        assert_eq!((journal.rings.len(), journal.order.len()), (1, 1));
+        assert_eq!(journal.bytes, bytes);
+        assert_eq!(journal.of(&kept).len(), 1);
+    }
+
+    #[test]
+    fn the_identities_that_came_first_make_room() {
+        let mut journal = Journal::default();
+        let each = MAX_BYTES / 2;
+        let many = MAX_ALL_BYTES / each + 10;
+        for number in 0..many {
+            journal.add(&attempt(number), entry(each));
+        }
+        assert!(journal.bytes <= MAX_ALL_BYTES);
+        assert_eq!(journal.rings.len(), journal.order.len());
+        assert!(journal.of(&attempt(0)).is_empty());
+        assert_eq!(journal.of(&attempt(many - 1)).len(), 1);
     }
 }

@@ -29,6 +29,20 @@ mod views;
 #[cfg(test)]
 pub(crate) mod tests_api {
     pub(crate) use super::replay::{Replay, Seen};
+
+    /// Fills an attempt's memory of frames.
+    pub(crate) fn fill_replay(server: &mut super::Server, tmp_id: &str) {
+        let now = server.clock.elapsed();
+        let attempt = server.attempts.get_mut(tmp_id).unwrap();
+        let window = attempt.service.window();
+        for number in 0_u32.. {
+            let mut hash = [0; 32];
+            hash[..4].copy_from_slice(&number.to_be_bytes());
+            if attempt.replay.check(now, window, &hash) == Seen::Full {
+                break;
+            }
+        }
+    }
 }
 
 use std::{
@@ -275,7 +289,7 @@ impl Server {
         }
     }
 
-    /// Carries out what is due.
+    /// The end of an attempt: its socket is closed, its result and its frames are gone.
     pub(crate) fn forget(&mut self, tmp_id: &str) {
         let identity = Identity::Tmp(tmp_id.to_owned());
         self.sockets.close(&identity, 1000);

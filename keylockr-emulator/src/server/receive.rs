@@ -222,9 +222,8 @@ impl Server {
         };
         match replay.map(|replay| replay.check(elapsed, window, &opened.hash)) {
             Some(Seen::New) => {}
-            Some(Seen::Before) | None => return Err(named(WireError::Replay)),
-            // Nothing of this identity can be told from a replay any more.
-            Some(Seen::Full) => return Err(named(WireError::Raw)),
+            // With a full memory nothing of this identity can be told from a replay any more (3.8).
+            Some(Seen::Before | Seen::Full) | None => return Err(named(WireError::Replay)),
         }
         let content = Content::Frame {
             name: name.clone(),

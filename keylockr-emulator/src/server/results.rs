@@ -29,13 +29,15 @@ enum Refusal {
 }
 
 impl Server {
-    /// Pushes the outcome to the attempt's socket, when there is one and it is time.
+    /// Pushes the outcome to the attempt's socket, when there is one and it is time: not yet before
+    /// it is heard, not any more when the attempt is over (keylockr.md 5.5).
     pub(crate) fn deliver(&mut self, tmp_id: &str) {
         let identity = Identity::Tmp(tmp_id.to_owned());
         let now = self.clock.elapsed();
         let due = self
             .attempts
             .get(tmp_id)
+            .filter(|attempt| !attempt.expired(now))
             .is_some_and(|attempt| match &attempt.decision {
                 Decision::Open => false,
                 Decision::Approved { heard, .. } => heard.is_some_and(|heard| heard <= now),

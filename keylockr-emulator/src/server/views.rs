@@ -3,6 +3,7 @@
 use super::{Server, attempt::Decision};
 use crate::{
     error::ControlError,
+    faults::Scope,
     identity::Identity,
     model::{Connection, FrameRecord, Pending, Service},
     wire::value::Map,
@@ -91,13 +92,32 @@ impl Server {
         self.connection(app_id).map(|connection| connection.alive)
     }
 
-    /// Live connections, or the one that is named.
-    pub(crate) fn live_ids(&self, only: Option<&str>) -> Vec<String> {
+    /// Live connections; with a scope, the one that it names or that its attempt came to.
+    pub(crate) fn live_ids(&self, only: Scope<'_>) -> Vec<String> {
+        let all = only.tmp_id.is_none() && only.app_id.is_none();
+        let of_attempt = only.tmp_id.and_then(|tmp_id| self.connection_of(tmp_id));
         self.connections
             .iter()
-            .filter(|it| it.alive && only.is_none_or(|only| only == it.app_id))
-            .map(|it| it.app_id.clone())
+            .filter(|it| it.alive)
+            .map(|it| it.app_id.as_str())
+            .filter(|id| all || only.app_id == Some(*id) || of_attempt == Some(*id))
+            .map(str::to_owned)
             .collect()
+    }
+
+    /// The connection that an attempt came to.
+    fn connection_of(&self, tmp_id: &str) -> Option<&str> {
+        match &self.attempts.get(tmp_id)?.decision {
+            Decision::Approved { app_id, .. } => Some(app_id),
+            Decision::Open | Decision::Denied => None,
+        }
+    }
+
+    /// The attempts that came to a connection and are not forgotten.
+    pub(super) fn attempts_of(&self, app_id: &str) -> Vec<String> {
+        let mut tmp_ids: Vec<String> = self.attempts.keys().cloned().collect();
+        tmp_ids.retain(|tmp_id| self.connection_of(tmp_id) == Some(app_id));
+        tmp_ids
     }
 
     /// Identities with open sockets.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::peer::{LOCAL, Peer, PeerSocket, elapsed, emulator, server_time};
 use crate::{
     Direction, Emulator, Message,
+    server::tests_api::fill_replay,
     wire::{
         crypto::SignPair,
         envelope,
@@ -175,6 +176,17 @@ async fn a_replay_is_dropped_in_any_spelling() {
     next.expect("connected").await;
     next.socket.send(Message::Binary(bytes)).await;
     next.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_memory_takes_every_frame_for_a_replay() {
+    let emulator = emulator().await;
+    let (identity, mut socket) = connected(&emulator, &Peer::new(1)).await;
+    let tmp_id = identity.strip_prefix("tmp.").unwrap();
+    fill_replay(&mut emulator.shared().world().server, tmp_id);
+    socket.send("app_connect_req", Map::new()).await;
+    socket.quiet().await;
+    assert_eq!(errors(&emulator, &identity), ["E_REPLAY"]);
 }
 
 #[tokio::test(start_paused = true)]

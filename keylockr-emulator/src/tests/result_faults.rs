@@ -186,6 +186,27 @@ async fn slow_and_absent_phones() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_heard_of_an_attempt_that_is_over() {
+    let emulator = emulator().await;
+    for (seconds, heard) in [(599, 1), (600, 0), (630, 0)] {
+        let (tmp_id, mut socket) = connected(&emulator, &Peer::new(1), "demo").await;
+        let start = elapsed(&emulator);
+        once(&emulator, FaultKind::SlowPhone { seconds });
+        emulator.approve(tmp_id).unwrap();
+        let mut frames = 0;
+        loop {
+            match socket.raw().await {
+                crate::Message::Binary(_) => frames += 1,
+                crate::Message::Ping(_) => {}
+                other => break assert_eq!(other, crate::Message::Close(1000)),
+            }
+        }
+        assert_eq!(frames, heard, "{seconds}");
+        assert_eq!((elapsed(&emulator) - start).as_secs(), 660);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn times_beyond_counting_are_far_away() {
     let emulator = emulator().await;
     let (tmp_id, mut socket) = connected(&emulator, &Peer::new(1), "demo").await;
@@ -280,6 +301,74 @@ async fn spoilt_blobs() {
         Some(named),
     )
     .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blob_that_is_not_made_is_not_spoilt() {
+    let emulator = emulator().await;
+    let peer = Peer::new(1);
+    let (app_id, mut socket) = data(&emulator, &peer, "demo-app").await;
+    let opened = |body: &Map| {
+        let blob = body.bin("data_filekey").unwrap();
+        open_blob(blob, &peer.enc_secret, None)
+    };
+    let asked = Some("safe_auth_required");
+
+    // The phone is locked, and opened later.
+    emulator.lock("alice").unwrap();
+    once(&emulator, FaultKind::BadFilekey);
+    for _ in 0..2 {
+        let answer = socket.ask("app_req_filekey", Map::new()).await;
+        assert_eq!(answer.text("status"), asked);
+    }
+    emulator.unlock("alice").unwrap();
+    let push = socket.expect("app_filekey_result").await;
+    assert_eq!(opened(&push), Err("E_FILEKEY"));
+    let answer = socket.ask("app_req_filekey", Map::new()).await;
+    opened(&answer).unwrap();
+
+    // The user says no, and yes the next time.
+    emulator.standing("alice", false).unwrap();
+    let tmp_id = peer.appdata(&emulator, "demo-app").await;
+    assert_eq!(emulator.approve(tmp_id).unwrap().app_id, app_id);
+    once(&emulator, FaultKind::ShortFilekey);
+    let answer = socket.ask("app_req_filekey", Map::new()).await;
+    assert_eq!(answer.text("status"), asked);
+    emulator.filekey_deny(&app_id).unwrap();
+    let push = socket.expect("app_filekey_result").await;
+    assert_eq!(push.text("status"), Some("denied"));
+    let answer = socket.ask("app_req_filekey", Map::new()).await;
+    assert_eq!(answer.text("status"), asked);
+    emulator.filekey_approve(&app_id).unwrap();
+    let push = socket.expect("app_filekey_result").await;
+    assert_eq!(opened(&push), Err("E_FILEKEY_SHAPE"));
+    let answer = socket.ask("app_req_filekey", Map::new()).await;
+    opened(&answer).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_direct_filekey_uses_its_fault_up_only_when_it_is_there() {
+    let emulator = emulator().await;
+    let peer = Peer::new(1);
+    let keyed = NewService {
+        service_key: Some(crate::wire::text::to_base64(&peer.enc_public)),
+        mode: crate::Mode::Data,
+        ..NewService::appdata("keyed", "Keyed", 2)
+    };
+    emulator.create_service(keyed).unwrap();
+    let result = async || {
+        let (tmp_id, mut socket) = connected(&emulator, &peer, "keyed").await;
+        emulator.approve(tmp_id).unwrap();
+        let body = socket.expect("app_auth_result").await;
+        let blob = body.bin("data_filekey");
+        blob.map(|blob| open_blob(blob, &peer.enc_secret, None).map(drop))
+    };
+    emulator.lock("alice").unwrap();
+    once(&emulator, FaultKind::BadFilekey);
+    assert_eq!(result().await, None);
+    emulator.unlock("alice").unwrap();
+    assert_eq!(result().await, Some(Err("E_FILEKEY")));
+    assert_eq!(result().await, Some(Ok(())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -392,4 +481,41 @@ async fn lifecycle_faults_act_now_or_on_the_next_socket() {
     socket.expect("app_deleted").await;
     assert_eq!(socket.raw().await, crate::Message::Close(4401));
     assert!(!emulator.connections()[0].alive);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lifecycle_fault_keeps_to_its_attempt() {
+    let emulator = emulator().await;
+    let mut signed_in = Vec::new();
+    for number in [1, 2] {
+        let (tmp_id, _tmp) = connected(&emulator, &Peer::new(number), "demo").await;
+        let app_id = emulator.approve(tmp_id.as_str()).unwrap().app_id;
+        signed_in.push((tmp_id, app_id));
+    }
+    let names = || -> Vec<String> {
+        let connections = emulator.connections().into_iter();
+        connections.map(|it| it.name).collect()
+    };
+    let alive = || emulator.connections().iter().filter(|it| it.alive).count();
+    let before = names();
+    let name = "Other".to_owned();
+    let rename = Fault::from(FaultKind::Rename { name }).for_attempt(&signed_in[1].0);
+    emulator.fault(rename).unwrap();
+    assert_eq!(names(), [before[0].as_str(), "Other"]);
+
+    // An attempt that came to no connection yet: it waits for that one.
+    let peer = Peer::new(3);
+    let (tmp_id, _tmp) = connected(&emulator, &peer, "demo").await;
+    let revoke = Fault::from(FaultKind::Revoke).for_attempt(&tmp_id);
+    emulator.fault(revoke.times(1)).unwrap();
+    assert_eq!(alive(), 2);
+    let first = format!("app.{}", signed_in[0].1);
+    let mut spared = Peer::new(1).connect(&emulator, &first).await;
+    spared.expect("connected").await;
+    spared.quiet().await;
+    let app_id = emulator.approve(tmp_id).unwrap().app_id;
+    let mut socket = peer.connect(&emulator, &format!("app.{app_id}")).await;
+    socket.expect("connected").await;
+    socket.expect("app_deleted").await;
+    assert_eq!(alive(), 2);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     error::ControlError,
-    faults::{DropWhen, Fault, FaultKind},
+    faults::{DropWhen, Fault, FaultKind, Scope},
     identity::Identity,
     model::{Approve, Approved, Connection, FrameRecord, Scan, User},
     server::shown_name,
@@ -142,7 +142,10 @@ impl World {
     }
 
     fn set_fault(&mut self, fault: Fault) {
-        let only = fault.app_id.as_deref();
+        let only = Scope {
+            tmp_id: fault.tmp_id.as_deref(),
+            app_id: fault.app_id.as_deref(),
+        };
         match &fault.kind {
             FaultKind::RotateKeys => self.server.rotate_keys(),
             FaultKind::DropSocket {

@@ -275,6 +275,7 @@ mod tests {
             include_str!("slow.rs"),
             include_str!("start.rs"),
             include_str!("store_faults.rs"),
+            include_str!("words.rs"),
         ];
         let checks = sources.into_iter().flat_map(str::lines).filter_map(|line| {
             line.strip_prefix("pub async fn ")?

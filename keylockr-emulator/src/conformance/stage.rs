@@ -180,7 +180,7 @@ impl Browser {
         }
     }
 
-    /// The nickname's owner as the guarded JSON route sees this browser, or the refusal's status.
+    /// The `safe_id` of whom the guarded JSON route sees in this browser, or the refusal's status.
     pub async fn me(&self) -> Result<String, u16> {
         let reply = self.get("/api/me").send().await;
         match reply.status {

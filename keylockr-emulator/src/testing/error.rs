@@ -73,7 +73,7 @@ impl TestError {
             }
             500 => "look at the application's log; is the KeyLockr layer around the routes?",
             503 => {
-                "the application cannot reach KeyLockr or its session store; give it `.api(emulator.api())`, and a service that the emulator has: demo, demo-data, demo-app"
+                "the application cannot reach KeyLockr or its session store; give it `.api(emulator.api())`, and a service that the emulator has: demo, demo-data, demo-app, svc_acme"
             }
             _ => "look at the application's log",
         };

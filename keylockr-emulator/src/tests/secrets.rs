@@ -15,7 +15,7 @@ pub(crate) struct OpenedBlob {
     pub(crate) sender: [u8; 32],
 }
 
-/// Opens a blob; `known` is the sender of the short layout, `pin` one that must be it.
+/// Opens a blob; `known` is the sender that it has to be of, and in the short layout is not named.
 pub(crate) fn open_blob(
     blob: &[u8],
     enc_secret: &[u8; 32],

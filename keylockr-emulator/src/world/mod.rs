@@ -26,7 +26,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// The world at the start: three services, two users.
+    /// The world at the start: the services that every emulator has, and two users.
     pub(crate) fn new(server: Server, phones: Phones, unloq: Installation) -> Self {
         let mut world = Self {
             server,

@@ -92,9 +92,14 @@ impl Console {
     /// A document of the result: on one line for programs.
     pub(crate) fn document(self, document: &Value) -> io::Result<()> {
         match self.output {
-            Output::Json => self.result(&document.to_string()),
-            Output::Text => self.result(&format!("{document:#}")),
+            Output::Json => self.document_line(document),
+            Output::Text => self.result(&shown(&format!("{document:#}"))),
         }
+    }
+
+    /// A document of the result that is on one line for everybody.
+    pub(crate) fn document_line(self, document: &Value) -> io::Result<()> {
+        self.result(&shown(&document.to_string()))
     }
 
     /// Bytes of the result, as they are.
@@ -123,7 +128,7 @@ impl Console {
     /// Something doubtful that does not stop the command.
     pub(crate) fn warning(self, warning: &str) {
         match self.output {
-            Output::Json => self.note(&json!({ "warning": warning }).to_string()),
+            Output::Json => self.note(&shown(&json!({ "warning": warning }).to_string())),
             Output::Text => {
                 let word = paint(self.colours_err, Colour::Yellow, "warning:");
                 self.note(&format!("{word} {warning}"));
@@ -136,7 +141,7 @@ impl Console {
         match self.output {
             Output::Json => {
                 let line = json!({ "error": trouble.what(), "fix": trouble.fix() });
-                self.note(&line.to_string());
+                self.note(&shown(&line.to_string()));
             }
             Output::Text => {
                 let word = paint(self.colours_err, Colour::Red, "keylockr:");
@@ -170,9 +175,59 @@ pub(crate) fn innermost(error: &dyn Error) -> String {
 
 /// Foreign text, without what could move the cursor or turn the writing around.
 pub(crate) fn plain(text: &str, most: usize) -> String {
-    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars()
-        .filter(|c| !c.is_control() && !turns(*c))
-        .take(most)
-        .collect()
+    text.chars().filter(|c| !steers(*c)).take(most).collect()
+}
+
+/// JSON that says the same, with such characters escaped: a terminal may show what is in it. JSON
+/// itself asks that only of those below the space.
+fn shown(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && steers(c) {
+            // All of them have one UTF-16 unit.
+            shown.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Steers a terminal: moves the cursor, or turns the writing around.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{plain, shown, steers};
+
+    #[test]
+    fn documents_move_nothing_and_say_the_same() {
+        let hostile: String = ('\0'..=char::MAX).filter(|c| steers(*c)).collect();
+        for c in "\0\u{1b}\u{7f}\u{80}\u{9b}\u{9f}\u{61c}\u{200f}\u{2028}\u{202e}\u{2069}".chars() {
+            assert!(hostile.contains(c), "{c:?}");
+        }
+        let document = json!({ "body": { hostile.as_str(): [hostile, "ünïcode 🔑 \\u202e"] } });
+        for text in [document.to_string(), format!("{document:#}")] {
+            assert!(text.contains(steers), "or there is nothing to do");
+            let shown = shown(&text);
+            assert!(
+                !shown.contains(|c: char| c != '\n' && steers(c)),
+                "{shown:?}"
+            );
+            assert_eq!(shown.lines().count(), text.matches('\n').count() + 1);
+            let read: Value = serde_json::from_str(&shown).unwrap();
+            assert_eq!(read, document);
+            assert!(shown.contains("ünïcode 🔑"), "nothing else is escaped");
+        }
+    }
+
+    #[test]
+    fn plain_text_is_short_and_moves_nothing() {
+        assert_eq!(plain("a\u{1b}[31m\u{202e}b\n\u{9b}cd", 7), "a[31mbc");
+    }
 }

@@ -55,7 +55,7 @@ pub(crate) async fn run(options: Options, console: &Console) -> Result<Outcome, 
                 "nickname": who.nickname.as_ref().map(Nickname::as_str),
                 "app_id": who.app_id.as_str(),
             });
-            console.result(&principal.to_string())?;
+            console.document_line(&principal)?;
             Ok(Outcome::Fine)
         }
         Err(ending) => {
@@ -74,14 +74,16 @@ async fn sign_in(options: &Options, console: Console) -> Result<Box<Authorized>,
     let cancel = CancellationToken::new();
     let mut interrupted = pin!(interrupted());
 
-    // Before the login, which could say only that it failed.
-    let syncing = client.sync();
-    tokio::select! {
-        result = syncing => {
-            if let Err(error) = result {
-                return Err(doctor::unreachable(&client, &options.service, &error).await.into());
-            }
+    // Before the login, which could say only that it failed. Looking around for the reason takes its
+    // time, too.
+    let reach = async {
+        match client.sync().await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(doctor::unreachable(&client, &options.service, &error).await),
         }
+    };
+    tokio::select! {
+        reached = reach => reached?,
         () = &mut interrupted => return Err(Ending::Cancelled),
     }
     let keys = ClientKeys::generate(&mut client.entropy(), KeyLifetime::Fresh)

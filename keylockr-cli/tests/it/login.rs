@@ -1,7 +1,13 @@
 //! `keylockr login`.
 
+use std::collections::BTreeSet;
+
 use keylockr_emulator::{Approve, Emulator, Fault, FaultKind};
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use crate::command::{Running, run};
 
@@ -223,4 +229,37 @@ async fn an_address_without_a_service_is_told_before_anything_else() {
         ran.err
     );
     assert!(ran.err.contains("keylockr emulator"), "{}", ran.err);
+}
+
+/// A site that answers once on each path, and then looks as if it would.
+#[tokio::test]
+async fn an_interrupt_is_heard_while_the_reason_is_looked_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let api = format!("http://{}", listener.local_addr().unwrap());
+    let running = Running::start(&arguments(&api, &[]));
+    let (mut paths, mut kept) = (BTreeSet::new(), Vec::new());
+    // The second look at a path is the one for the reason.
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            if stream.read_buf(&mut request).await.unwrap() == 0 {
+                break;
+            }
+        }
+        let request = String::from_utf8(request).unwrap();
+        let path = request.split(' ').nth(1).unwrap_or_default();
+        let fresh = paths.insert(path.to_owned());
+        if fresh {
+            let answer = b"HTTP/1.1 404 Told\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+        } else {
+            kept.push(stream);
+            break;
+        }
+    }
+    running.signal("-TERM").await;
+    let ran = running.end().await;
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+    assert!(ran.err.contains("Given up"), "{}", ran.err);
 }

@@ -1,10 +1,9 @@
 //! The keys of both sides, as far as they are known.
 
-use std::{env, fmt, str::FromStr};
+use std::{collections::BTreeMap, env, fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keylockr_client::proto::{BoxPublic, BoxSecret, SharedKey, SignPublic, SignSecret};
-use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::{console::Console, outcome::Trouble, source::Source};
@@ -108,15 +107,11 @@ impl Keys {
             Trouble::usage(format!("{place}: the keys are no JSON object of texts"))
                 .with_fix("write {\"client_enc_sk\":\"…\",\"server_enc_pk\":\"…\",…}; `--help` lists the names")
         };
-        let Ok(Value::Object(members)) = serde_json::from_slice(bytes) else {
-            return Err(bad());
-        };
-        for (name, value) in members {
-            let Value::String(text) = value else {
-                return Err(bad());
-            };
-            // The parser's own text, erased when this is done with it.
-            self.add(&name, &Zeroizing::new(text))?;
+        // Erased whether or not they are used, and where a later one is no text.
+        let members: BTreeMap<String, Zeroizing<String>> =
+            serde_json::from_slice(bytes).map_err(|_| bad())?;
+        for (name, text) in &members {
+            self.add(name, text)?;
         }
         Ok(())
     }

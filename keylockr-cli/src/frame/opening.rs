@@ -87,7 +87,7 @@ struct Reader<'a> {
     seen: BTreeSet<KpsHash>,
 }
 
-/// The first check that failed; the message's name, once that is known.
+/// The first check that failed; the frame's hash, once that is known.
 struct Refusal {
     kind: ErrorKind,
     hash: Option<KpsHash>,

@@ -103,16 +103,35 @@ impl<'a, E: Event> Admitted<'a, E> {
         let mut verdict = Verdict::none();
         if E::HOOK == Hook::Link {
             let mut candidates = Vec::new();
+            let mut unfit = None;
             for (index, path) in (0..).zip(paths.iter()) {
-                let params = link::query_params(path, self.target)?;
+                // A query that contradicts one path's own may be that of another path.
+                let mut params = match link::query_params(path, self.target) {
+                    Ok(params) => params,
+                    Err(kind) => {
+                        unfit = unfit.or(Some(kind));
+                        continue;
+                    }
+                };
                 let path = link::path_text(self.settings.link_text, path, self.target);
-                let signed = self.settings.signs_params(E::HOOK).then_some(&params);
+                let signed = if self.settings.signs_params(E::HOOK) {
+                    self.settings.leave_out_skipped(&mut params);
+                    Some(&params)
+                } else {
+                    None
+                };
                 let text = Text::new(&path, signed);
                 verdict.consider(index, self.compare(&text, now));
-                candidates.push((text, params));
+                candidates.push((index, text, params));
+            }
+            if let (true, Some(kind)) = (candidates.is_empty(), unfit) {
+                return Err(kind.into());
             }
             verdict.check()?;
-            let (text, params) = candidates.swap_remove(verdict.path.into());
+            let signed = candidates
+                .into_iter()
+                .find(|(index, _, _)| *index == verdict.path);
+            let (_, text, params) = signed.ok_or(VerifyErrorKind::Mismatch)?;
             return Ok(self.authentic(text, params, Some(body), &verdict));
         }
         // One text at a time: several would be several copies of the body.

@@ -45,9 +45,9 @@ impl HooksBuilder {
     /// The default of [`read_time`](Self::read_time).
     pub const READ_TIME: Duration = Duration::from_secs(3);
     /// The default of [`deliveries_a_second`](Self::deliveries_a_second): far more than UNLOQ sends to
-    /// anybody, and no more than 48 MiB of bodies that take their three seconds.
+    /// anybody, and no more than 63 MiB of bodies that take their three seconds.
     pub const DELIVERIES_A_SECOND: u32 = 1_000;
-    /// The longest of either.
+    /// The longest [`budget`](Self::budget), and the longest [`read_time`](Self::read_time).
     pub const MAX_TIME: Duration = Duration::from_secs(30);
 
     pub(crate) fn new(secrets: SecretSet) -> Self {
@@ -109,7 +109,8 @@ impl HooksBuilder {
         self
     }
 
-    /// Names that are left out of the signed text. They are unsigned, so events do not show them.
+    /// Names that are left out of the signed text. They are unsigned, so events do not show them. With
+    /// [`LinkText::FullTarget`] the link hook's query is signed as it came, with them.
     pub fn skip_keys<K: Into<String>>(mut self, names: impl IntoIterator<Item = K>) -> Self {
         self.skip_keys = names.into_iter().map(Into::into).collect();
         self
@@ -232,8 +233,13 @@ impl HooksBuilder {
             }
             check_dates(hook, &secrets, now)?;
             let (route, path) = check_path(hook, path)?;
-            if hook == Link::HOOK && !path.texts().iter().all(|text| link::is_readable(text)) {
-                return Err(ConfigError::LinkQuery);
+            if hook == Link::HOOK {
+                let PathText::Configured(texts) = &path else {
+                    return Err(ConfigError::LinkPath);
+                };
+                if !texts.iter().all(|text| link::is_readable(text)) {
+                    return Err(ConfigError::LinkQuery);
+                }
             }
             hooks.push(Configured {
                 hook,

@@ -51,6 +51,13 @@ pub enum ConfigError {
     /// The query in the path of the link hook is not one that can be compared with a request's.
     #[error("the query in the path of the link hook cannot be read")]
     LinkQuery,
+    /// The path of the link hook is to be taken from the request. Nothing could be verified: what the
+    /// request's query says would be a part of that path, and not the parameters that UNLOQ signs.
+    #[error(
+        "the link hook needs its path as it is registered with UNLOQ: give the URL itself, or \
+         HookPath::configured, in place of HookPath::request_target and HookPath::prefix_map"
+    )]
+    LinkPath,
     /// Two paths are equal, or one begins with the other: a signature for one would be good for
     /// the other, too (section 2.2, W2).
     #[error(

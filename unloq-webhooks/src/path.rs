@@ -49,7 +49,8 @@ impl HookPath {
     }
 
     /// The target of the request as it came in, undecoded, where no proxy rewrites it. Its path has
-    /// to be that of `route`; its query is free, and signed.
+    /// to be that of `route`; its query is free, and signed. Not for [`Link`](crate::Link), whose query
+    /// holds parameters.
     pub fn request_target(route: impl Into<String>) -> Self {
         Self {
             source: Source::RequestTarget {
@@ -59,7 +60,8 @@ impl HookPath {
     }
 
     /// As [`request_target`](Self::request_target), with the prefix `strip` replaced by `add`: behind
-    /// a proxy that turns `{add}/x` into `{strip}/x`. A target without the prefix is refused.
+    /// a proxy that turns `{add}/x` into `{strip}/x`. A target without the prefix is refused. Not for
+    /// [`Link`](crate::Link) either.
     pub fn prefix_map(
         route: impl Into<String>,
         strip: impl Into<String>,

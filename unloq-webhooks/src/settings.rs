@@ -106,10 +106,16 @@ impl Settings {
         }
         let format = format.ok_or(VerifyErrorKind::UnsupportedMediaType)?;
         let mut params = Params::read(format, body)?;
+        self.leave_out_skipped(&mut params);
+        Ok(params)
+    }
+
+    /// Removes the parameters that are not signed, so that nobody reads them either (section 1.5,
+    /// step 1).
+    pub(crate) fn leave_out_skipped(&self, params: &mut Params<'_>) {
         if !self.skip_keys.is_empty() {
             params.remove(|name| self.skip_keys.iter().any(|skipped| skipped == name));
         }
-        Ok(params)
     }
 
     fn expects_host(&self, head: &Head<'_>) -> bool {

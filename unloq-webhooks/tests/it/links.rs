@@ -1,7 +1,7 @@
 //! The link hook (section 3.4), unlink, and the proof at sign-in (section 3.5).
 
 use unloq_webhooks::{
-    Head, Hooks, HooksBuilder, Link, LinkText, LinkVerdict, Secret, Unlink,
+    Head, HookPath, Hooks, HooksBuilder, Link, LinkText, LinkVerdict, Secret, Unlink,
     VerifyErrorKind as Kind, sign, verify_link,
 };
 
@@ -157,6 +157,58 @@ fn link_by_full_target() {
     ] {
         assert_eq!(refused(verify(&target)), Kind::Mismatch, "{target}");
     }
+}
+
+/// While the hook moves, the query of one path is no query of the other.
+#[test]
+fn link_by_either_of_two_paths() {
+    let paths = [PATH, "/?unloq_uauth=pair"];
+    let path = HookPath::configured(paths[0]).also(paths[1]);
+    let hooks = builder().on::<Link>(path).build().unwrap();
+    let query = format!("id=42&key={KEY}");
+    let body = format!("secret={DEVICE}");
+    let verify = |signed: &str, target: &str| {
+        let signature = sign(&secret(), signed, FORM, query.as_bytes()).unwrap();
+        Request::with(target, FORM, body.as_bytes(), &signature)
+            .verify::<Link>(&hooks)
+            .map(|event| event.path_index())
+    };
+    for (at, path) in paths.into_iter().enumerate() {
+        let target = format!("{path}&{query}");
+        assert_eq!(verify(path, &target), Ok(at), "{target}");
+        assert_eq!(verify(path, &format!("/?{query}")), Ok(at), "{target}");
+        let other = paths[1 - at];
+        assert_eq!(refused(verify(other, &target)), Kind::Mismatch, "{target}");
+        // What contradicts both is malformed still.
+        let neither = format!("/?unloq_uauth=unlink&{query}");
+        assert_eq!(refused(verify(path, &neither)), Kind::MalformedBody);
+    }
+}
+
+/// A skipped name is unsigned in a query as in a body, so the event does not see it either.
+#[test]
+fn link_leaves_skipped_names_out() {
+    let query = format!("id=42&key={KEY}");
+    let target = format!("{PATH}&{query}&uauth=x");
+    assert_eq!(
+        refused(request(&query, &target).verify::<Link>(&hooks())),
+        Kind::Mismatch
+    );
+    let skipping = builder().skip_keys(["uauth"]).on::<Link>(PATH);
+    let skipping = skipping.build().unwrap();
+    let event = request(&query, &target).verify::<Link>(&skipping).unwrap();
+    assert_eq!(event.unloq_id().as_str(), "42");
+    let other = format!("{target}&other=x");
+    assert_eq!(
+        refused(request(&query, &other).verify::<Link>(&skipping)),
+        Kind::Mismatch
+    );
+    let without_id = format!("key={KEY}");
+    let hooks = builder().skip_keys(["id"]).on::<Link>(PATH).build();
+    assert_eq!(
+        refused(request(&without_id, &format!("{PATH}&{query}")).verify::<Link>(&hooks.unwrap())),
+        Kind::Schema("id")
+    );
 }
 
 #[test]

@@ -241,6 +241,14 @@ fn configurations_that_cannot_be() {
         build(builder().on::<Link>("/a?x=%zz")),
         ConfigError::LinkQuery
     );
+    for path in [
+        HookPath::request_target("/a"),
+        HookPath::prefix_map("/x/a", "/x", "/b"),
+    ] {
+        let error = build(builder().on::<Link>(path));
+        assert_eq!(error, ConfigError::LinkPath);
+        assert!(error.to_string().contains("HookPath::configured"));
+    }
 }
 
 #[test]

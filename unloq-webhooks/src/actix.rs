@@ -65,7 +65,8 @@ where
     route(None, handler)
 }
 
-/// As [`hook`], with another budget than [that of the hooks](crate::HooksBuilder::budget).
+/// As [`hook`], with another budget than [that of the hooks](crate::HooksBuilder::budget): at most
+/// [`MAX_TIME`](crate::HooksBuilder::MAX_TIME), which a longer one is cut to.
 pub fn hook_within<H, T>(budget: Duration, handler: H) -> Route
 where
     H: Handler<T>,

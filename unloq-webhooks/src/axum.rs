@@ -1,7 +1,7 @@
 //! For axum.
 //!
 //! ```
-//! use axum::{Router, extract::FromRef, http::StatusCode};
+//! use axum::{Router, http::StatusCode};
 //! use unloq_webhooks::{ConfigError, Hooks, Logout, Secret, Signed, axum::hook};
 //!
 //! async fn logout(Signed(event): Signed<Logout>) -> StatusCode {
@@ -70,7 +70,8 @@ where
     route(None, handler)
 }
 
-/// As [`hook`], with another budget than [that of the hooks](crate::HooksBuilder::budget).
+/// As [`hook`], with another budget than [that of the hooks](crate::HooksBuilder::budget): at most
+/// [`MAX_TIME`](crate::HooksBuilder::MAX_TIME), which a longer one is cut to.
 pub fn hook_within<H, T, S>(budget: Duration, handler: H) -> MethodRouter<S>
 where
     H: Handler<T, S>,

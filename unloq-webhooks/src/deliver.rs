@@ -9,6 +9,7 @@ use tracing::Instrument as _;
 
 use crate::{
     answer::Answer,
+    builder::HooksBuilder,
     clock,
     error::VerifyErrorKind,
     event::Event,
@@ -123,14 +124,19 @@ where
     F: Future<Output = Result<u16, X>>,
 {
     let hook = E::HOOK;
-    let budget = budget.unwrap_or(hooks.budget());
+    // A route's own is bounded here: beyond the lease in the store the same would run twice at once.
+    let budget = budget.unwrap_or(hooks.budget()).min(HooksBuilder::MAX_TIME);
     let span = tracing::info_span!("unloq.hook", %hook);
     let mut delivery = Delivery::new(hook);
     let handled = timeout(budget, turn(hooks, verified, run, &mut delivery));
     let handled = handled.instrument(span.clone()).await;
     handled.unwrap_or_else(|_| {
         span.in_scope(|| {
-            tracing::error!(%hook, ?budget, "the handler of a web hook took too long, and was stopped");
+            tracing::error!(
+                %hook,
+                ?budget,
+                "a web hook took too long: its handler, or the store of deliveries, was given up"
+            );
         });
         delivery.came_to(Outcome::TimedOut);
         Ok(Answer::unavailable(hook))

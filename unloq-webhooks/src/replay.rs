@@ -87,7 +87,8 @@ pub struct ReplayPolicy {
     pub duplicate: u64,
     /// Seconds that digests are kept. 30 days.
     pub keep: u64,
-    /// Seconds after which a delivery that was begun and never ended may be begun again. 10.
+    /// Seconds after which a delivery that was begun and never ended may be begun again. 40: more than
+    /// the longest [budget](crate::HooksBuilder::MAX_TIME), so that it never runs twice at once.
     pub lease: u64,
 }
 
@@ -96,7 +97,7 @@ impl Default for ReplayPolicy {
         Self {
             duplicate: 120,
             keep: 30 * 24 * 60 * 60,
-            lease: 10,
+            lease: 40,
         }
     }
 }

@@ -39,7 +39,8 @@ impl<E: Event> VerifyLayer<E> {
         }
     }
 
-    /// Sets another budget than [that of the hooks](crate::HooksBuilder::budget).
+    /// Sets another budget than [that of the hooks](crate::HooksBuilder::budget): at most
+    /// [`MAX_TIME`](crate::HooksBuilder::MAX_TIME), which a longer one is cut to.
     #[must_use]
     pub fn within(mut self, budget: Duration) -> Self {
         self.budget = Some(budget);

@@ -145,17 +145,17 @@ fn running_ones_are_neither_run_nor_accepted() {
         panic!("it runs");
     };
     assert_eq!(activate(&hooks, 0), Outcome::Running);
-    assert_eq!(activate(&hooks, 9), Outcome::Running);
+    assert_eq!(activate(&hooks, 39), Outcome::Running);
     // Another event of the same user need not wait.
-    assert_eq!(deactivate(&hooks, 9), FRESH);
+    assert_eq!(deactivate(&hooks, 39), FRESH);
     // After its lease somebody else may try; the old claim then ends nothing.
-    let Turn::Run(_, second) = ready(hooks.begin(verified(), at(10))).unwrap() else {
+    let Turn::Run(_, second) = ready(hooks.begin(verified(), at(40))).unwrap() else {
         panic!("the lease is over");
     };
     ready(claim.failed()).unwrap();
-    assert_eq!(activate(&hooks, 11), Outcome::Running);
-    ready(second.commit(at(12))).unwrap();
-    assert_eq!(activate(&hooks, 13), Outcome::Duplicate);
+    assert_eq!(activate(&hooks, 41), Outcome::Running);
+    ready(second.commit(at(42))).unwrap();
+    assert_eq!(activate(&hooks, 43), Outcome::Duplicate);
 }
 
 /// The hook's name is in the digest, the secret and the encoding are not.
@@ -267,7 +267,7 @@ fn in_hand_is_bounded() {
     }
     assert_eq!(begin(1_000_000, 0).unwrap_err(), StoreUnavailable);
     // Leases that are over make room.
-    assert!(matches!(begin(1_000_000, 10), Ok(Turn::Run(..))));
+    assert!(matches!(begin(1_000_000, 40), Ok(Turn::Run(..))));
 }
 
 /// A store that fails where it is told to.
@@ -332,8 +332,8 @@ fn store_down_is_an_error() {
     assert_eq!(ready(claim.commit(NOW)).unwrap_err(), StoreUnavailable);
     // Not remembered as accepted: it comes again, once the lease is over.
     store.commit.store(false, Ordering::SeqCst);
-    assert_eq!(activate(&hooks, 5), Outcome::Running);
-    assert_eq!(activate(&hooks, 10), FRESH);
+    assert_eq!(activate(&hooks, 39), Outcome::Running);
+    assert_eq!(activate(&hooks, 40), FRESH);
     assert_eq!(store.abandoned.load(Ordering::SeqCst), 0);
     drop(ready(hooks.begin(verified(), at(200))).unwrap());
     assert_eq!(store.abandoned.load(Ordering::SeqCst), 1);

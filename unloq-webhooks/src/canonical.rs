@@ -5,8 +5,9 @@ use sha2_011::{Digest as _, Sha256};
 
 use crate::{hook::Hook, params::Params, replay::Digest};
 
-/// A signed text, whole: what every secret is tried on, and what an event is remembered by. It is the
-/// one copy of what a body says, and erased on drop.
+/// A signed text, whole: what every secret is tried on, and what an event is remembered by. It is
+/// erased on drop. The body itself is not, for it may be shared with the framework, nor is what of it
+/// had to be decoded.
 #[derive(Clone)]
 pub(crate) struct Text(Vec<u8>);
 

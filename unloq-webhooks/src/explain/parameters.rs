@@ -19,6 +19,17 @@ pub(super) enum Variant<'a> {
 }
 
 impl Variant<'_> {
+    /// How long the text after a path of so many bytes is, without making it.
+    pub(super) fn text_len(&self, path: usize) -> usize {
+        path + match self {
+            Self::Raw(body) => body.len(),
+            Self::Pairs(pairs) => pairs
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum(),
+        }
+    }
+
     pub(super) fn text(&self, path: &str) -> Vec<u8> {
         let mut text = path.as_bytes().to_vec();
         match self {

@@ -56,7 +56,7 @@ impl Span {
     }
 }
 
-/// The body, and what of it had to be decoded.
+/// The body, and what of it had to be decoded, which is not erased any more than the body is.
 pub(crate) struct Texts<'b> {
     pub(crate) body: &'b str,
     pub(crate) decoded: String,

@@ -103,7 +103,7 @@ impl Redis {
         self
     }
 
-    /// For [`HooksBuilder::replay_store`](crate::HooksBuilder::replay).
+    /// For [`HooksBuilder::replay`](crate::HooksBuilder::replay).
     pub fn replay(&self) -> Arc<dyn ReplayStore> {
         Arc::new(RedisReplay::new(self.connection.clone(), self.policy))
     }

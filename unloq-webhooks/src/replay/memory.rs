@@ -14,9 +14,11 @@ use crate::{id::UnloqId, time::UnixTime};
 
 /// Remembers deliveries in this process, bounded: the default.
 ///
-/// At its limit it forgets the digest that was accepted longest ago, which loses a flag and nothing
-/// else. After a restart it has seen nothing; an [`Activate`](crate::Activate) still needs its
-/// confirmation then.
+/// At its limit it forgets the digest that was accepted longest ago, and after a restart it has seen
+/// nothing. With [`ActivationPolicy::Confirm`](crate::ActivationPolicy::Confirm) that loses a flag and
+/// nothing else: every [`Activate`](crate::Activate) needs its confirmation. With
+/// [`Trust`](crate::ActivationPolicy::Trust) the replay of a forgotten activation is trusted, so do not
+/// use the two together.
 pub struct MemoryReplay {
     policy: ReplayPolicy,
     limit: usize,

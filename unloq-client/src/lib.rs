@@ -88,8 +88,8 @@
 //! # Logging
 //!
 //! Events of `tracing`, each with a stable name: `unloq.call.failed`, `unloq.key.unexpected`,
-//! `unloq.key.clear`, `unloq.pool.{generated, failed, empty, taken}`. Numbers for metrics are in [`PoolStats`]
-//! and [`Client::unexpected_keys`].
+//! `unloq.key.clear`, `unloq.pool.{generated, failed, empty, taken}`. Numbers are in
+//! [`metrics`](mod@metrics), and without that feature in [`PoolStats`] and [`Client::unexpected_keys`].
 //!
 //! # Features
 //!

@@ -34,6 +34,7 @@ pub struct Metric {
 
 /// What the numbers of a [`Metric`] are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// It only grows.
     Counter,

@@ -13,13 +13,15 @@ use crate::key::DeliveredKey;
 use crate::token::ApprovalId;
 use crate::who::{Email, UnloqId};
 
-/// Longest of the foreign texts that are kept. Pictures may come as `data:` addresses.
+/// Longest of the foreign texts that are kept, in bytes. Pictures may come as `data:` addresses.
 const MAX_TEXT: usize = 64 * 1024;
 
 /// Who signed in. Recognise users by [`unloq_id`](Self::unloq_id), then by e-mail address: two
 /// profiles of one person are two users.
 ///
-/// All text but the address is foreign and unchecked; escape it wherever it is shown.
+/// All text but the address is foreign and unchecked; escape it wherever it is shown. A text for show
+/// that is longer than 64 KiB is left out; an id, a link key or a link signature like that refuses the
+/// result.
 pub struct SignedIn {
     unloq_id: UnloqId,
     email: Email,
@@ -70,20 +72,23 @@ struct Wire<'a> {
     #[serde(borrow)]
     encryption_key: Option<&'a RawValue>,
     approval_id: Option<Text>,
-    ip_source: Option<Text>,
-    method: Option<Text>,
-    first_name: Option<Text>,
-    last_name: Option<Text>,
-    image: Option<Text>,
-    token_type: Option<Text>,
+    ip_source: Option<Shown>,
+    method: Option<Shown>,
+    first_name: Option<Shown>,
+    last_name: Option<Shown>,
+    image: Option<Shown>,
+    token_type: Option<Shown>,
     link_key: Option<Text>,
     link_signature: Option<Text>,
     #[serde(borrow)]
     source_client: Option<&'a RawValue>,
 }
 
-/// Text of a sane length.
+/// Text of a sane length, on which something depends.
 struct Text(Box<str>);
+
+/// Text on which nothing depends: nobody stays out for the size of a picture.
+struct Shown(Option<Box<str>>);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -92,6 +97,13 @@ impl<'de> Deserialize<'de> for Text {
             return Err(serde::de::Error::custom("too long"));
         }
         Ok(Self(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Shown {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<str>::deserialize(deserializer)?;
+        Ok(Self((text.len() <= MAX_TEXT).then_some(text)))
     }
 }
 
@@ -115,20 +127,20 @@ impl<'a> Wire<'a> {
     }
 
     fn rest(self, kind: Option<Box<str>>) -> Option<Rest> {
-        let text = |text: Option<Text>| text.map(|text| text.0);
+        let shown = |text: Option<Shown>| text.and_then(|text| text.0);
         let approval_id = match self.approval_id {
             Some(id) => Some(ApprovalId::parse(&id.0).ok()?),
             None => None,
         };
         Some(Rest {
             approval_id,
-            ip_source: text(self.ip_source),
-            method: text(self.method),
-            first_name: text(self.first_name),
-            last_name: text(self.last_name),
-            image: text(self.image),
-            token_type: text(self.token_type),
-            link_key: text(self.link_key),
+            ip_source: shown(self.ip_source),
+            method: shown(self.method),
+            first_name: shown(self.first_name),
+            last_name: shown(self.last_name),
+            image: shown(self.image),
+            token_type: shown(self.token_type),
+            link_key: self.link_key.map(|text| text.0),
             // A courtesy of old installations; what it is worth is for the caller to say.
             source_client: self
                 .source_client

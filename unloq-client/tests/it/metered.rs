@@ -13,6 +13,7 @@ fn assert_known(recorded: &Recorded) {
         Kind::Counter => 'c',
         Kind::Gauge => 'g',
         Kind::Histogram => 'h',
+        _ => panic!("a kind of metric that is new"),
     };
     let known = |metric: &'static Metric| (metric.name, letter(metric.kind), metric.labels);
     recorded.assert_known(&ALL.iter().map(known).collect::<Vec<_>>());

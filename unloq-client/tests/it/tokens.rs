@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use unloq_client::{AccessToken, AttachSession, Exchange, SessionHandle, SourceClient};
+use unloq_client::{
+    AccessToken, AttachSession, Error, Exchange, Problem, SessionHandle, SignedIn, SourceClient,
+};
 
 use crate::stub::{Reply, client};
 
@@ -56,6 +58,48 @@ async fn every_field_of_a_user() {
         format!("{user:?}"),
         "SignedIn { unloq_id: UnloqId(1234), key: false, .. }"
     );
+}
+
+/// The user of a result with one text of so many bytes.
+async fn with_text(name: &str, length: usize) -> Result<SignedIn, Error> {
+    let text = "x".repeat(length);
+    let body = format!(r#"{{"result":{{"unloq_id":"1","email":"a@b","{name}":"{text}"}}}}"#);
+    client(Reply::json(200, body))
+        .exchange(&Exchange::new(&token()))
+        .await
+}
+
+/// Nobody stays out for a text that is only shown: beyond 64 KiB it is not there.
+#[tokio::test]
+async fn long_texts_for_show_are_left_out() {
+    type Get = for<'a> fn(&'a SignedIn) -> Option<&'a str>;
+    let texts: [(&str, Get); 6] = [
+        ("image", SignedIn::image),
+        ("first_name", SignedIn::first_name),
+        ("last_name", SignedIn::last_name),
+        ("ip_source", SignedIn::ip_source),
+        ("method", SignedIn::method),
+        ("token_type", SignedIn::token_type),
+    ];
+    for (name, get) in texts {
+        for (length, kept) in [(65_536, Some(65_536)), (65_537, None)] {
+            let user = with_text(name, length).await.unwrap();
+            assert_eq!(get(&user).map(str::len), kept, "{name}");
+        }
+    }
+}
+
+/// What a sign-in depends on is not left out.
+#[tokio::test]
+async fn long_texts_that_matter_are_refused() {
+    for name in ["approval_id", "link_key", "link_signature"] {
+        let error = with_text(name, 65_537).await.unwrap_err();
+        let problem = match error {
+            Error::InvalidResponse { problem, .. } => Some(problem),
+            _ => None,
+        };
+        assert_eq!(problem, Some(Problem::Result), "{name}");
+    }
 }
 
 /// Old installations send anything there; a sign-in does not fail over it.

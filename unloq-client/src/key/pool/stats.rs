@@ -6,23 +6,26 @@ use super::times::Times;
 /// enough, [`ready`](Self::ready) and [`queued`](Self::queued), and one histogram what that
 /// means for users, [`time_to_key`](Self::time_to_key).
 ///
-/// Every number but the gauges only grows. To export them, ask again at every scrape:
+/// Every number but the gauges only grows. The feature `metrics` counts them by itself, under the names
+/// in [`metrics`](mod@crate::metrics). Without it, ask again at every scrape, and call them the same:
 ///
 /// ```
 /// # fn scrape(pool: &unloq_client::KeyPool) -> String {
 /// # use std::fmt::Write;
 /// let stats = pool.stats();
 /// let mut page = format!(
-///     "unloq_pairs_ready {}\nunloq_pair_takers_waiting {}\nunloq_pairs_made_total {}\n",
-///     stats.ready, stats.queued, stats.generated,
+///     "unloq_pairs_ready {}\nunloq_pair_takers_waiting {}\n\
+///      unloq_pairs_total{{outcome=\"made\"}} {}\nunloq_pairs_total{{outcome=\"failed\"}} {}\n",
+///     stats.ready, stats.queued, stats.generated, stats.failed,
 /// );
 /// let times = stats.time_to_key;
 /// for (bound, count) in times.buckets() {
-///     let _ = writeln!(page, "unloq_time_to_key_bucket{{le=\"{}\"}} {count}", bound.as_secs_f64());
+///     let bound = bound.as_secs_f64();
+///     let _ = writeln!(page, "unloq_pair_wait_seconds_bucket{{le=\"{bound}\"}} {count}");
 /// }
-/// let _ = writeln!(page, "unloq_time_to_key_bucket{{le=\"+Inf\"}} {}", times.count);
-/// let _ = writeln!(page, "unloq_time_to_key_sum {}", times.sum.as_secs_f64());
-/// let _ = writeln!(page, "unloq_time_to_key_count {}", times.count);
+/// let _ = writeln!(page, "unloq_pair_wait_seconds_bucket{{le=\"+Inf\"}} {}", times.count);
+/// let _ = writeln!(page, "unloq_pair_wait_seconds_sum {}", times.sum.as_secs_f64());
+/// let _ = writeln!(page, "unloq_pair_wait_seconds_count {}", times.count);
 /// # page }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

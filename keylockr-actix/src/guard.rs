@@ -182,6 +182,9 @@ where
 /// [`before_routing`](crate::KeyLockrMiddleware::before_routing). Without that this guard fits
 /// nobody, and says so in the log. To keep strangers out take [`RequireUser`].
 ///
+/// While the session store does not answer it fits nobody either, and whatever the route for strangers
+/// says then, the answer becomes a 503: unknown is not signed out.
+///
 /// ```
 /// # use actix_web::{App, web};
 /// # use keylockr_actix::{SignedIn, User};

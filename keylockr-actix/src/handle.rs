@@ -78,10 +78,16 @@ impl Handle {
         self.0.visit.user_at_once(&self.0.session)
     }
 
-    /// Whether somebody is signed in, if that was asked already.
+    /// Whether somebody is signed in, if that was asked already. Where nobody can tell, nobody is, and
+    /// the refusal answers in the place of whatever route is chosen then.
     pub(crate) fn knows_user(&self) -> Option<bool> {
-        let user = self.0.visit.known_user()?;
-        Some(matches!(user, Ok(Some(_))))
+        Some(match self.0.visit.known_user()? {
+            Ok(user) => user.is_some(),
+            Err(refusal) => {
+                self.tell(refusal);
+                false
+            }
+        })
     }
 
     /// The application's own user, as its admit hook loads it; `None` if nobody is signed in.
@@ -89,7 +95,7 @@ impl Handle {
         self.0.visit.account(Some(&self.0.session)).await
     }
 
-    /// A refusal that nobody has answered with yet: `Option<User>` swallows every error.
+    /// A refusal that nobody has answered with yet: `Option<User>` and `SignedIn` swallow every error.
     pub(crate) fn tell(&self, refusal: Refusal) {
         self.0.unheard.set(Some(refusal));
     }

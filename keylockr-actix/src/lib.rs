@@ -67,11 +67,12 @@
 //! |---|---|---|
 //! | [`RequireUser::redirect_to`] (a middleware) | pages: 303 to sign in and back; else 401 | 503 |
 //! | [`RequireUser::unauthorized`] (a middleware) | 401 | 503 |
-//! | [`SignedIn`] (a routing guard) | another route, or 404 | as strangers |
+//! | [`SignedIn`] (a routing guard) | another route, or 404 | as strangers, and the answer becomes a 503 |
 //! | [`User`] (an extractor) | as `redirect_to` the configured mount | 503 |
 //! | `Option<User>` (an extractor) | `None` | `None`, and the answer becomes a 503 |
 //! | [`Account<T>`](Account) (an extractor) | as `User`; 403 without an account | 503 |
 //! | [`Vault`] (an extractor) | as `User`; 403 where this sign-in does not open it | 503 |
+//! | `Option<Vault>` (an extractor) | `None`, as where this sign-in does not open it | `None`, and the answer becomes a 503 |
 //! | [`resolve`] (a function) | `Ok(None)` | an error |
 //!
 //! [`RequireUser::when`] and [`RequireUser::when_account`] add conditions: 403 for no, 503 for

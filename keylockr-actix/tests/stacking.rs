@@ -158,6 +158,40 @@ async fn strangers_take_the_other_route() {
     }
 }
 
+/// Who cannot be told from a stranger is not answered as one.
+#[actix_web::test]
+async fn a_failing_store_makes_nobody_a_stranger() {
+    let store = SwitchedStore::default();
+    let sessions = SessionMiddleware::new(SteadyStore::new(store.clone()), Key::generate());
+    let app = init_service(
+        App::new()
+            .route("/remember", web::get().to(remember))
+            .route("/plain", web::get().to(|| async { "plain" }))
+            .route("/", web::get().guard(SignedIn).to(|| async { "back" }))
+            .route("/", web::get().to(|| async { "welcome" }))
+            .wrap(KeyLockrMiddleware::new(keylockr(), sessions).before_routing()),
+    )
+    .await;
+    let response = call_service(&app, get("/remember", None)).await;
+    let cookie = response.response().cookies().next().unwrap().into_owned();
+    for (state, path, expected) in [
+        (StoreState::Up, "/", Some("welcome")),
+        (StoreState::Down, "/", None),
+        (StoreState::Down, "/plain", Some("plain")), // no guard has asked
+        (StoreState::Up, "/", Some("welcome")),
+    ] {
+        store.switch().set(state);
+        let response = call_service(&app, get(path, Some(&cookie))).await;
+        let status = if expected.is_some() { 200 } else { 503 };
+        assert_eq!(response.status().as_u16(), status, "{state:?} {path}");
+        let text = text(response).await;
+        match expected {
+            Some(expected) => assert_eq!(text, expected, "{state:?} {path}"),
+            None => assert!(!text.contains("welcome"), "{text}"),
+        }
+    }
+}
+
 async fn remember(session: Session) -> Result<HttpResponse, Error> {
     session.insert("basket", "apples")?;
     Ok(HttpResponse::NoContent().finish())

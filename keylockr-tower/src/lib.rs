@@ -65,6 +65,7 @@
 //! | `Option<User>` (an extractor) | `None` | 503: unknown is not absent |
 //! | [`Account<T>`](Account) (an extractor) | as `User`; 403 without an account | 503 |
 //! | [`Vault`] (an extractor) | as `User`; 403 where this sign-in does not open it | 503 |
+//! | `Option<Vault>` (an extractor) | `None`; 403 where this sign-in does not open it | 503 |
 //! | [`resolve`] (a function) | `Ok(None)` | an error |
 //!
 //! [`RequireUser::when`] and [`RequireUser::when_account`] add conditions: 403 for no, 503 for

@@ -118,14 +118,24 @@ pub async fn nothing_jumps(rig: Rig) {
         new PerformanceObserver((list) => {
             for (const entry of list.getEntries()) {
                 if (entry.hadRecentInput) continue;
-                window.jumps.push([entry.value, entry.sources.map((source) => source.node?.id || source.node?.className)]);
+                const sizes = ({ previousRect: from, currentRect: to }) => [from.y, from.height, to.y, to.height];
+                const where = (source) => [source.node?.id || source.node?.className, ...sizes(source)];
+                const status = document.querySelector('main')?.dataset.status;
+                window.jumps.push([entry.value, status, Math.round(entry.startTime), entry.sources.map(where)]);
             }
         }).observe({ type: 'layout-shift', buffered: true });";
     let at_every_page = "Page.addScriptToEvaluateOnNewDocument";
     let source = json!({ "source": observer });
     scene.devtools(at_every_page, source).await;
+    // So slow that the page would be painted before all of it is read.
+    let slow = json!({ "rate": 20 });
+    scene.devtools("Emulation.setCPUThrottlingRate", slow).await;
     scene.open("/login").await;
     scene.until_status("connected").await;
+    let usual = json!({ "rate": 1 });
+    scene
+        .devtools("Emulation.setCPUThrottlingRate", usual)
+        .await;
     scene.until_status("expired").await;
     scene.until_status("connected").await;
     scene

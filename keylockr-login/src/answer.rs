@@ -72,11 +72,17 @@ impl Answer {
             ("x-content-type-options", "nosniff"),
             ("referrer-policy", "no-referrer"),
         ] {
-            if !self.headers.iter().any(|(given, _)| *given == name) {
-                self = self.header(name, value);
-            }
+            self = self.header_if_missing(name, value);
         }
         self
+    }
+
+    /// An application's own answer may have it already.
+    pub(crate) fn header_if_missing(self, name: &'static str, value: impl Into<String>) -> Self {
+        match self.headers.iter().any(|(given, _)| *given == name) {
+            true => self,
+            false => self.header(name, value),
+        }
     }
 
     pub(crate) fn json(status: u16, value: &serde_json::Value) -> Self {

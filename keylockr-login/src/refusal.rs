@@ -261,10 +261,10 @@ impl Refusal {
     pub(crate) fn complete(self, answer: Answer) -> Answer {
         let mut answer = answer.private();
         if let Some(seconds) = self.retry_after() {
-            answer = answer.header("retry-after", seconds.to_string());
+            answer = answer.header_if_missing("retry-after", seconds.to_string());
         }
         if let Self::MethodNotAllowed { allow } = self {
-            answer = answer.header("allow", allow);
+            answer = answer.header_if_missing("allow", allow);
         }
         answer.refusal = Some(self);
         answer
@@ -295,6 +295,19 @@ mod tests {
 
     use super::*;
     use crate::answer::AnswerBody;
+
+    /// An application may make its own answer of ours.
+    #[test]
+    fn headers_stand_once() {
+        for refusal in [
+            Refusal::StoreUnavailable,
+            Refusal::MethodNotAllowed { allow: "GET" },
+        ] {
+            let once = refusal.to_answer(false, None, "/");
+            let headers = once.headers.clone();
+            assert_eq!(refusal.complete(once).headers, headers, "{refusal:?}");
+        }
+    }
 
     fn text(answer: &Answer) -> String {
         match &answer.body {

@@ -44,27 +44,43 @@ impl RevokedList {
     /// Ends everything of `whom` that began up to `at`. On failure it holds in this process, and is
     /// stored when the store answers again.
     pub(crate) async fn revoke(&self, whom: Revoked, at: Moment) -> Result<(), StoreUnavailable> {
-        let saved = self.save(whom.clone(), at).await;
-        if saved.is_err() {
-            let mut unsaved = self.unsaved();
-            if unsaved.len() < UNSAVED {
-                unsaved.push((whom, at));
-                self.has_unsaved.store(true, Ordering::Release);
-            } else {
-                tracing::error!(
-                    name: "keylockr.revocations.lost",
-                    "too many revocations wait for their store: one is lost"
-                );
-            }
+        let mut unsaved = Unsaved {
+            list: self,
+            entry: Some((whom.clone(), at)),
+        };
+        let saved = self.save(whom, at).await;
+        if saved.is_ok() {
+            unsaved.entry = None;
         }
         saved
     }
 
+    /// Holds what could not be stored, until it can.
+    fn keep(&self, entry: (Revoked, Moment)) {
+        let mut unsaved = self.unsaved();
+        if unsaved.len() < UNSAVED {
+            unsaved.push(entry);
+            self.has_unsaved.store(true, Ordering::Release);
+            tracing::error!(
+                name: "keylockr.revocation.unsaved",
+                "the revocation store does not answer: the revocation holds in this process only, for now"
+            );
+        } else {
+            tracing::error!(
+                name: "keylockr.revocations.lost",
+                "too many revocations wait for their store: one is lost"
+            );
+        }
+    }
+
     /// The same without waiting, where the store can say so and nothing waits to be stored.
     pub(crate) fn known(&self, record: &SessionRecord) -> Option<Revocations> {
-        let found = self.store.known(Sought::of(record))?;
-        // Whoever was told of a revocation before asking here sees the flag as it was left then.
-        (!self.has_unsaved.load(Ordering::Acquire)).then_some(found)
+        // Before the store: what leaves the list is in the store by then. Whoever was told of a revocation
+        // before asking here sees the flag as it was left then.
+        if self.has_unsaved.load(Ordering::Acquire) {
+            return None;
+        }
+        self.store.known(Sought::of(record))
     }
 
     /// What concerns this session.
@@ -73,9 +89,21 @@ impl RevokedList {
         record: &SessionRecord,
     ) -> Result<Revocations, StoreUnavailable> {
         let sought = Sought::of(record);
+        // Before the store: what leaves the list is in the store by then.
+        let here = self.not_stored(sought);
         let found = self.gate.pass(self.store.look_up(sought)).await;
-        let mut found =
+        let found =
             found.inspect_err(|_| metrics::store_failed(Store::Revocations, Access::Read))?;
+        self.save_one().await;
+        Ok(Revocations {
+            session: found.session.max(here.session),
+            connection: found.connection.max(here.connection),
+            person: found.person.max(here.person),
+        })
+    }
+
+    fn not_stored(&self, sought: Sought<'_>) -> Revocations {
+        let mut found = Revocations::default();
         for (whom, at) in self.unsaved().iter() {
             let place = match whom {
                 Revoked::Session(name) if name == sought.session => &mut found.session,
@@ -85,8 +113,7 @@ impl RevokedList {
             };
             *place = (*place).max(Some(*at));
         }
-        self.save_one().await;
-        Ok(found)
+        found
     }
 
     pub(crate) async fn ping(&self) -> Result<(), StoreUnavailable> {
@@ -119,9 +146,29 @@ impl RevokedList {
     }
 }
 
+/// A revocation on its way to the store. Who is dropped on that way has revoked all the same: a browser
+/// may leave while the store hangs.
+struct Unsaved<'a> {
+    list: &'a RevokedList,
+    entry: Option<(Revoked, Moment)>,
+}
+
+impl Drop for Unsaved<'_> {
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            self.list.keep(entry);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::{
+        future::Future as _,
+        pin::pin,
+        sync::atomic::{AtomicBool, Ordering},
+        task::{Context, Waker},
+    };
 
     use super::*;
     use crate::{
@@ -133,10 +180,14 @@ mod tests {
     struct ReadOnly {
         inner: MemoryRevocations,
         read_only: AtomicBool,
+        hangs: AtomicBool,
     }
 
     impl RevocationStore for ReadOnly {
         fn revoke(&self, whom: Revoked, at: Moment, keep: Moment) -> StoreFuture<'_, ()> {
+            if self.hangs.load(Ordering::Relaxed) {
+                return Box::pin(std::future::pending());
+            }
             if self.read_only.load(Ordering::Relaxed) {
                 return Box::pin(std::future::ready(Err(StoreUnavailable)));
             }
@@ -173,5 +224,29 @@ mod tests {
             "and everywhere once it is stored"
         );
         assert!(list.unsaved().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_revocation_holds_though_nobody_waits_for_it() {
+        let store = Arc::new(ReadOnly::default());
+        let list = RevokedList::new(store.clone(), Duration::from_secs(60));
+        let session = record(Moment::from_millis(1));
+        let (gone, at) = (
+            Revoked::Session(session.handle().to_owned()),
+            Moment::from_millis(7),
+        );
+        store.hangs.store(true, Ordering::Relaxed);
+        {
+            let revoking = pin!(list.revoke(gone, at));
+            assert!(
+                revoking
+                    .poll(&mut Context::from_waker(Waker::noop()))
+                    .is_pending()
+            );
+        }
+        store.hangs.store(false, Ordering::Relaxed);
+        assert_eq!(list.known(&session), None, "it has to be looked up");
+        let found = list.look_up(&session).await.unwrap();
+        assert_eq!(found.session, Some(at));
     }
 }

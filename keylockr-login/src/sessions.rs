@@ -7,6 +7,7 @@ use keylockr_proto::{AppId, Revision, SafeId, SignPublic, VerifyRequest};
 use crate::{
     checks::Verdict,
     limits::{OVERDUE_WAIT, RECHECK_WAIT},
+    metrics::{self, Store},
     moment::Moment,
     policy::{self, Access, Freshness},
     record::SessionRecord,
@@ -105,7 +106,7 @@ impl Shared {
             self.session_gate
                 .pass(session.write(&record))
                 .await
-                .map_err(|_| Refusal::StoreUnavailable)?;
+                .map_err(|_| session_failed(metrics::Access::Write))?;
             self.list(&record, None).await;
         }
         Ok(Some(User::new(record)))
@@ -120,7 +121,7 @@ impl Shared {
         self.session_gate
             .pass_pinned(read)
             .await
-            .map_err(|_| Refusal::StoreUnavailable)
+            .map_err(|_| session_failed(metrics::Access::Read))
     }
 
     /// Whether KeyLockr still vouches for the connection, as far as it says so in time.
@@ -177,6 +178,7 @@ impl Shared {
         tracing::info!(name: "keylockr.session.ended", safe_id = record.safe_id(), why, "ended");
         self.leave_connection(record, false);
         if self.session_gate.pass(session.sign_out()).await.is_err() {
+            metrics::store_failed(Store::Sessions, metrics::Access::Write);
             tracing::warn!(
                 name: "keylockr.session.not_removed",
                 "a session that is over could not be removed from its store"
@@ -188,8 +190,14 @@ impl Shared {
     /// Ends a session for good: whoever still holds its id, or writes its record back, has nothing.
     pub(crate) async fn revoke_session(&self, record: &SessionRecord) {
         let session = Revoked::Session(record.handle().to_owned());
-        // What the store missed holds in this process; the session's own store knows better anyway.
+        // Where it could not be stored it holds in this process, and the log says so.
         let _ = self.revoked.revoke(session, self.now()).await;
         self.unlist(record.safe_id(), record.handle()).await;
     }
+}
+
+/// Counts that the session store did not answer; nobody can tell who is there, then.
+pub(crate) fn session_failed(access: metrics::Access) -> Refusal {
+    metrics::store_failed(Store::Sessions, access);
+    Refusal::StoreUnavailable
 }

@@ -53,22 +53,27 @@ impl Shared {
         loop {
             let orphans = self.attempts.orphans(MOST).await?;
             let all = orphans.len() < MOST;
+            let mut some = false;
             for orphan in orphans
                 .iter()
                 .filter(|orphan| orphan.runner != self.process)
             {
                 let span = tracing::info_span!("keylockr.takeover", attempt = %orphan.attempt);
-                let taken = async {
-                    if let Some(record) = self.claim(orphan).await? {
-                        self.go_on(record).await;
-                    }
-                    Ok(())
+                let turn = async {
+                    let Some(record) = self.claim(orphan).await? else {
+                        return Ok(false);
+                    };
+                    self.go_on(record).await;
+                    Ok(true)
                 };
-                taken.instrument(span).await?;
+                some |= turn.instrument(span).await?;
             }
-            if all {
+            // What nobody can claim would be found for ever.
+            if all || !some {
                 return Ok(());
             }
+            // There may be so many that it takes longer than a beat: nobody may think us gone meanwhile.
+            self.beat(LIFE).await?;
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     binding::random,
     connections::Handover,
     limits::HOOK_WAIT,
-    metrics::{self, Access, Store},
+    metrics::{self, Access},
     moment::Moment,
     principal::Principal,
     proxies::client_address,
@@ -24,6 +24,7 @@ use crate::{
     running::Approved,
     sealed::Sealed,
     session::HttpSession,
+    sessions::session_failed,
     store::Change,
 };
 
@@ -199,10 +200,7 @@ impl Call<'_> {
             .session_gate
             .pass(session.sign_in(&user, &shared.carry_over))
             .await
-            .map_err(|_| {
-                metrics::store_failed(Store::Sessions, Access::Write);
-                (Failure::Site, Refusal::StoreUnavailable)
-            })?;
+            .map_err(|_| (Failure::Site, session_failed(Access::Write)))?;
         metrics::signed_in(approved_here.map(|at| shared.now().since(at)));
         tracing::info!(
             name: "keylockr.session.begun",

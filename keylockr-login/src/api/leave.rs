@@ -2,12 +2,8 @@
 
 use super::Call;
 use crate::{
-    answer::Answer,
-    attempt::End,
-    metrics::{self, Access, Store},
-    refusal::Refusal,
-    request::Request,
-    session::HttpSession,
+    answer::Answer, attempt::End, metrics::Access, refusal::Refusal, request::Request,
+    session::HttpSession, sessions::session_failed,
 };
 
 impl Call<'_> {
@@ -38,10 +34,7 @@ impl Call<'_> {
                 .session_gate
                 .pass(session.sign_out())
                 .await
-                .map_err(|_| {
-                    metrics::store_failed(Store::Sessions, Access::Write);
-                    Refusal::StoreUnavailable
-                })?;
+                .map_err(|_| session_failed(Access::Write))?;
             tracing::info!(
                 name: "keylockr.session.ended",
                 safe_id = record.safe_id(),

@@ -113,9 +113,12 @@ impl Who {
         });
         let origins = given.values("origin");
         let fetched = given.values("sec-fetch-site");
+        let same_origin = fetched == [b"same-origin".as_slice()];
         let is_ours = match origins.as_slice() {
-            [] => fetched == [b"same-origin".as_slice()] || fetched.is_empty(),
-            [origin] => *origin == ORIGIN.as_bytes() || *origin == b"null",
+            // No browser, if it has no cookies either.
+            [] => same_origin || (fetched.is_empty() && given.values("cookie").is_empty()),
+            [origin] if *origin == b"null" => same_origin,
+            [origin] => *origin == ORIGIN.as_bytes(),
             _ => false,
         };
         Self {

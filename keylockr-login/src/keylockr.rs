@@ -66,7 +66,8 @@ impl KeyLockr {
     /// Answers a request to one of the login routes.
     ///
     /// Every wait in it is bounded. Attempts that it starts run on tasks of their own, so this needs
-    /// a tokio runtime.
+    /// a tokio runtime. Dropping the future abandons the request and nothing else; an attempt whose
+    /// approval it had claimed by then is used up, without a session.
     pub async fn answer<S: HttpSession>(
         &self,
         route: Route,
@@ -237,7 +238,8 @@ impl KeyLockr {
         }
     }
 
-    /// Ends every session of this person that began up to now, wherever it is.
+    /// Ends every session of this person that began up to now, wherever it is. Dropping the future takes
+    /// nothing back.
     ///
     /// # Errors
     /// [`Refusal::StoreUnavailable`]: only this process refuses those sessions, until the store

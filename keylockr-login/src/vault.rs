@@ -58,7 +58,8 @@ impl KeyLockr {
 impl KeyLockr {
     /// Repairs a person's binding (K 8.7): a new secret in their record and in the site's
     /// [`Bindings`]. For a person who is signed in, whose session is fresh enough for you, and who
-    /// was told that their next sign-in would fail otherwise.
+    /// was told that their next sign-in would fail otherwise. Dropping the future may leave the new secret
+    /// in the record and the old one with the site: call it again then.
     ///
     /// # Errors
     /// As [`Self::vault`] and of the vault; [`Refusal::VaultMisconfigured`] without

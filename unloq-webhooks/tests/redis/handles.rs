@@ -67,7 +67,10 @@ async fn too_many_of_a_user_end_the_oldest() {
     let first = begin().await;
     // What is used goes on living: the second is the oldest now.
     let second = begin().await;
-    until(async || (handles.check(first).await == Ok(true)).then_some(())).await;
+    // Redis orders by milliseconds, and so many answers take it more than one.
+    for _ in 0..300 {
+        assert_eq!(handles.check(first).await, Ok(true));
+    }
     for _ in 2..=MemoryHandles::PER_USER {
         begin().await;
     }

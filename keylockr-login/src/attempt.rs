@@ -17,6 +17,9 @@ use crate::{
     sealed::{Owner, Sealed},
 };
 
+/// No session store is waited for longer, with room for servers whose clocks differ.
+const WRITING: Duration = Duration::from_secs(5);
+
 /// What a store keeps of an attempt. Serialisable; secrets and identities in it are sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptRecord {
@@ -46,6 +49,9 @@ pub struct AttemptRecord {
     /// Proofs of that browser which did not hold.
     #[serde(default)]
     pub(crate) wrong_proofs: u8,
+    /// When its session began to be written: nobody could cancel any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) settled_at: Option<Moment>,
 }
 
 /// Where an attempt stands.
@@ -163,6 +169,7 @@ impl AttemptRecord {
             returning: None,
             held_key: None,
             wrong_proofs: 0,
+            settled_at: None,
         }
     }
 
@@ -346,11 +353,28 @@ impl AttemptRecord {
     /// Ends the attempt, unless it is used or over.
     pub(crate) fn end(&mut self, end: End, now: Moment) -> bool {
         self.expire(now);
-        let live = self.is_live();
-        if live {
+        // Between the claim and the session somebody may have to be asked: a person can still cancel.
+        let claimed = self.phase == Phase::Used && self.settled_at.is_none();
+        let ends = self.is_live() || (claimed && end == End::Cancelled);
+        if ends {
             self.leave(Phase::Ended(end));
         }
-        live
+        ends
+    }
+
+    /// The last step before its session is written, by the one who claimed it. `false`: it was
+    /// cancelled meanwhile.
+    pub(crate) fn settle(&mut self, now: Moment) -> bool {
+        let claimed = self.phase == Phase::Used && self.settled_at.is_none();
+        if claimed {
+            self.settled_at = Some(now);
+        }
+        claimed
+    }
+
+    /// Whether its session may be on its way into the store right now.
+    pub(crate) fn is_being_written(&self, now: Moment) -> bool {
+        self.phase == Phase::Used && self.settled_at.is_some_and(|at| now.since(at) < WRITING)
     }
 
     /// What the one who claimed it says afterwards: there is no session after all.

@@ -139,11 +139,20 @@ fn cancel(cell: &Cell) -> bool {
     })
 }
 
-fn finish(cell: &Cell) -> bool {
+fn claim(cell: &Cell) -> bool {
     change(cell, |record| match record.claim(NOW) {
         Ok(_) => Change::Store(true),
         Err(_) => Change::Keep(false),
     })
+}
+
+/// In two steps: between them somebody may be asked, and a person may cancel.
+fn finish(cell: &Cell) -> bool {
+    let settle = |record: &mut AttemptRecord| match record.settle(NOW) {
+        true => Change::Store(true),
+        false => Change::Keep(false),
+    };
+    claim(cell) && change(cell, settle)
 }
 
 /// Every order with up to so many forced switches of threads; `LOOM_MAX_PREEMPTIONS` sets another

@@ -32,6 +32,16 @@ pub(crate) struct Begun {
     pub(crate) cookie: Option<String>,
 }
 
+/// What came of ending an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Now,
+    /// It was over, or nobody knows it.
+    Before,
+    /// Its session is being written.
+    TooLate,
+}
+
 impl Shared {
     /// Begins an attempt, within all limits, for the browser that `head` comes from.
     pub(crate) async fn begin(
@@ -193,19 +203,20 @@ impl Shared {
     }
 
     /// Ends an attempt, unless it is used or over. Its driver sees it and lets go.
-    pub(crate) async fn end(&self, id: &AttemptId, end: End) -> Result<(), StoreUnavailable> {
+    pub(crate) async fn end(&self, id: &AttemptId, end: End) -> Result<Ending, StoreUnavailable> {
         let changed = self
             .attempts
             .change(id, |record| match record.end(end, self.now()) {
-                true => Change::Store(true),
-                false => Change::Keep(false),
+                true => Change::Store(Ending::Now),
+                false if record.is_being_written(self.now()) => Change::Keep(Ending::TooLate),
+                false => Change::Keep(Ending::Before),
             })
             .await?;
-        if changed == Some(true) {
+        if changed == Some(Ending::Now) {
             metrics::ended(end);
             tracing::info!(name: "keylockr.attempt.ended", attempt = %id, ?end, "ended");
         }
-        Ok(())
+        Ok(changed.unwrap_or(Ending::Before))
     }
 
     /// Waits until the attempt is as wanted or over, at most so long.

@@ -195,6 +195,7 @@ impl Call<'_> {
         )
         .ok_or((Failure::Site, Refusal::CannotTell))?;
         self.not_revoked_since(&user, at).await?;
+        self.settle(record).await?;
         let approved_here = (method == SignInMethod::Code).then_some(at);
         shared
             .session_gate
@@ -262,17 +263,36 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// The claim led to nothing: the attempt says why.
+    /// From here on a cancel comes too late; one that was confirmed before is kept.
+    async fn settle(&self, record: &AttemptRecord) -> Result<(), (Failure, Refusal)> {
+        let now = self.shared.now();
+        let settled = self
+            .shared
+            .attempts
+            .change(&record.id, |record| match record.settle(now) {
+                true => Change::Store(true),
+                false => Change::Keep(false),
+            });
+        match settled.await {
+            Ok(Some(true)) => Ok(()),
+            Ok(_) => Err((Failure::Site, Refusal::AttemptEnded)),
+            Err(_) => Err((Failure::Site, Refusal::StoreUnavailable)),
+        }
+    }
+
+    /// The claim led to nothing: the attempt says why, unless it was cancelled.
     async fn take_back(&self, record: &AttemptRecord, failure: Failure) {
-        metrics::ended(End::Failed(failure));
         let changed = self
             .shared
             .attempts
             .change(&record.id, |record| match record.take_back(failure) {
-                true => Change::Store(()),
-                false => Change::Keep(()),
+                true => Change::Store(true),
+                false => Change::Keep(false),
             })
             .await;
+        if changed != Ok(Some(false)) {
+            metrics::ended(End::Failed(failure));
+        }
         if changed.is_err() {
             // It stays used, which no one can use either.
             tracing::warn!(name: "keylockr.attempt.unsaid", "an attempt's end could not be stored");

@@ -3,7 +3,7 @@
 use super::Call;
 use crate::{
     answer::Answer, attempt::End, metrics::Access, refusal::Refusal, request::Request,
-    session::HttpSession, sessions::session_failed,
+    session::HttpSession, sessions::session_failed, starting::Ending,
 };
 
 impl Call<'_> {
@@ -12,7 +12,10 @@ impl Call<'_> {
         let record = self.attempt(posted.attempt.as_deref()).await?;
         if let Some(record) = &record {
             // Confirmed only when it is stored: no session comes of this attempt from here on.
-            self.shared.end(&record.id, End::Cancelled).await?;
+            let ending = self.shared.end(&record.id, End::Cancelled).await?;
+            if ending == Ending::TooLate && !posted.form {
+                return Err(Refusal::AttemptEnded);
+            }
         }
         if posted.form {
             return Ok(self.page_of(record.as_ref().map(|record| &record.id)));

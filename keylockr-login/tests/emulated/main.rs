@@ -15,6 +15,7 @@ mod attempts;
 mod bad_days;
 mod browser;
 mod came_back;
+mod cancelling;
 #[cfg(feature = "net")]
 mod chaos;
 mod clock;

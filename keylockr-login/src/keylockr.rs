@@ -336,7 +336,7 @@ impl KeyLockr {
         async move {
             for mut connection in shared.connections.clear() {
                 if let Some(link) = connection.close() {
-                    shared.tasks.spawn(async move { link.leave().await });
+                    shared.tasks.spawn(async move { link.stop().await });
                 }
             }
             shared.tasks.close();

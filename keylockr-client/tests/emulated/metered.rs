@@ -81,7 +81,7 @@ async fn a_request_over_a_link_is_a_seal_and_an_open() {
         recorded.samples("keylockr_frame_seal_seconds").len(),
         before + 1
     );
-    user.link.leave().await;
+    user.link.stop().await;
     assert_eq!(world.wire.closed().last(), Some(&1001), "going away");
     assert_eq!(recorded.gauge("keylockr_sockets_open").round(), 0.0);
     assert_known(&recorded);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use keylockr_client::proto::link::Request;
+use keylockr_client::proto::link::{Request, RequestError};
 use keylockr_client::proto::login::{LoginConfig, LoginEnd, LoginFailure};
 use keylockr_client::proto::{KeyLifetime, KpsHash, ReplayVerdict, Revision};
-use keylockr_client::{BoxFuture, MemoryReplay, ReplayMemory};
+use keylockr_client::{BoxFuture, LinkStatus, MemoryReplay, ReplayMemory};
 use keylockr_emulator::NewService;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::world::{Mangle, World, appdata, done, seed};
 
@@ -137,6 +137,45 @@ async fn cancel_works_while_a_send_is_stuck() {
     login.cancel.cancel();
     assert!(matches!(login.end().await, LoginEnd::Cancelled));
     assert!(now() - before <= Duration::from_secs(2));
+}
+
+/// What is half out of the door is given up with its socket, and nobody knows its effect.
+#[tokio::test(start_paused = true)]
+async fn stop_works_while_a_link_is_stuck_in_a_send() {
+    let world = World::new().await;
+    let mut user = world.sign_in(seed("demo-data", Some("notes"))).await;
+    user.up().await;
+    world.wire.stop_taking();
+    let (link, closed) = (user.link.clone(), world.wire.closed());
+    let request = tokio::spawn(async move { link.request(Request::GetData).await });
+    sleep(Duration::from_secs(3)).await;
+    let before = now();
+    user.link.stop().await;
+    assert_eq!(now() - before, Duration::ZERO);
+    assert_eq!(user.link.status(), LinkStatus::Stopped);
+    assert_eq!(request.await.unwrap(), Err(RequestError::ConnectionLost));
+    assert_eq!(
+        world.wire.closed(),
+        closed,
+        "no close frame after half a frame"
+    );
+    world.settled().await;
+}
+
+/// The same when nobody calls stop, but nobody holds the link any more.
+#[tokio::test(start_paused = true)]
+async fn the_last_handle_ends_a_link_that_is_stuck_in_a_send() {
+    let world = World::new().await;
+    let mut user = world.sign_in(seed("demo-data", Some("notes"))).await;
+    user.up().await;
+    world.wire.stop_taking();
+    let asking = timeout(Duration::from_secs(3), user.link.request(Request::GetData));
+    assert!(asking.await.is_err(), "nobody takes it");
+    let before = now();
+    drop(user.link);
+    while user.events.next().await.is_some() {}
+    assert_eq!(now() - before, Duration::ZERO);
+    world.settled().await;
 }
 
 /// The service is gone from the moment the code is shown: the attempt ends with its life, and not

@@ -2,11 +2,10 @@
 //! the frames of one login open in every other (K 3.8).
 
 use core::fmt;
-use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
-use keylockr_proto::{KpsHash, ReplayVerdict, Window};
+use keylockr_proto::{KpsHash, Replay, ReplayVerdict, ReplayWindow, Window};
 use tokio::time::Instant;
 
 use crate::clock;
@@ -28,13 +27,8 @@ pub trait ReplayMemory: Send + Sync + 'static {
 /// The memory of one process, bounded.
 pub struct MemoryReplay {
     capacity: usize,
-    entries: Mutex<Entries>,
-}
-
-#[derive(Default)]
-struct Entries {
-    seen: HashSet<KpsHash>,
-    order: VecDeque<(Instant, KpsHash)>,
+    since: Instant,
+    seen: Mutex<ReplayWindow>,
 }
 
 impl MemoryReplay {
@@ -46,30 +40,22 @@ impl MemoryReplay {
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
             capacity,
-            entries: Mutex::default(),
+            since: clock::monotonic(),
+            seen: Mutex::new(ReplayWindow::new(capacity, Window::CLIENT)),
         }
     }
 
     fn insert(&self, hash: KpsHash) -> ReplayVerdict {
-        let now = clock::monotonic();
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let entries = &mut *entries;
-        while let Some((at, old)) = entries.order.front()
-            && now.saturating_duration_since(*at) > Window::CLIENT.retention()
-        {
-            entries.seen.remove(old);
-            entries.order.pop_front();
+        let elapsed = clock::monotonic().saturating_duration_since(self.since);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match seen.insert(hash, elapsed) {
+            Replay::Fresh => ReplayVerdict::Fresh,
+            Replay::Seen => ReplayVerdict::Seen,
+            Replay::Full => {
+                tracing::error!(name: "keylockr.replay.full", "the replay memory is full");
+                ReplayVerdict::Unavailable
+            }
         }
-        if entries.seen.contains(&hash) {
-            return ReplayVerdict::Seen;
-        }
-        if entries.order.len() >= self.capacity {
-            tracing::error!(name: "keylockr.replay.full", "the replay memory is full");
-            return ReplayVerdict::Unavailable;
-        }
-        entries.seen.insert(hash);
-        entries.order.push_back((now, hash));
-        ReplayVerdict::Fresh
     }
 }
 

@@ -17,6 +17,8 @@ const WORDS = {
   expired: "This code is no longer valid.",
   cancelled: "Cancelled.",
   failed: "KeyLockr cannot be reached right now. Nothing was changed.",
+  "failed:network": "This site cannot be reached right now. Are you online?",
+  "failed:site": "Signing in is not possible right now. Nothing was changed.",
   "failed:too_many": "Too many attempts from here. Wait a moment.",
   "failed:not_admitted": "You may not sign in here.",
   "failed:wrong_proof": "The approval could not be confirmed. Nothing was changed.",

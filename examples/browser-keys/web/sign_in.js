@@ -52,7 +52,7 @@ function within(seconds, promise) {
 /** Tells the site which key is this browser's. */
 async function register(about, keys) {
   const body = { sign_pk: toBase64(keys.signPublic), next: about.next };
-  const answer = await post(`${about.mount}/challenge`, body);
+  const answer = await post(`${about.mount}/challenge`, body).catch(lost);
   if (answer.status === 429) throw new Ended("failed", "too_many");
   if (answer.status !== 201) throw new Ended("failed", "site");
   const challenge = await answer.json();
@@ -63,7 +63,8 @@ async function register(about, keys) {
 
 /** What the site says is left of the attempt, in seconds. */
 async function timeLeft(about, challenge) {
-  const answer = await fetch(`${about.mount}/status?attempt=${challenge.attempt_id}`, { cache: "no-store" });
+  const address = `${about.mount}/status?attempt=${challenge.attempt_id}`;
+  const answer = await fetch(address, { cache: "no-store" }).catch(lost);
   const status = answer.ok ? await answer.json() : {};
   return status.expires_in > 0 ? status.expires_in : 60;
 }
@@ -78,16 +79,25 @@ async function prove(about, keys, challenge, appId, safeId, stop) {
     safe_id: safeId,
     signature: toBase64(keys.signDetached(message)),
   };
+  let end = "unavailable";
   for (const wait of [...RETRIES, null]) {
     if (stop.aborted) throw new Ended("cancelled", "cancelled");
     const answer = await post(`${about.mount}/verify`, body).catch(() => null);
     if (answer?.ok) return answer.json();
+    // An answer that got lost may have been a session: from then on no word says that nothing was changed.
+    if (!answer) end = "network";
+    else if (end !== "network") end = answer.status === 502 ? "unavailable" : "site";
     const again = !answer || answer.status === 502 || answer.status === 503;
     if (!again) throw new Ended("failed", (await answer.json().catch(() => ({}))).code ?? "site");
     if (wait === null) break;
     await new Promise((done) => setTimeout(done, wait));
   }
-  throw new Ended("failed", "unavailable");
+  throw new Ended("failed", end);
+}
+
+/** The site itself does not answer: not KeyLockr's doing. */
+function lost() {
+  throw new Ended("failed", "network");
 }
 
 /** The site need not wait for this attempt any more. */

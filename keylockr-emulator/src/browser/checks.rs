@@ -301,6 +301,60 @@ pub async fn expired_twice_is_expired_once(rig: Rig) {
     scene.expect_quiet_console().await;
 }
 
+/// A start that does not arrive, one that is answered by something other than the application, and one
+/// for which KeyLockr is away: three sentences, and none puts the blame elsewhere.
+pub async fn start_that_fails_blames_the_right_one(rig: Rig) {
+    let scene = rig.open(Wish::default()).await;
+    scene.devtools("Network.enable", json!({})).await;
+    scene.open("/private").await;
+    let tmp_id = scene.scan().await;
+    scene.app.control("deny", json!({ "tmp_id": tmp_id })).await;
+    scene.until_status("denied").await;
+
+    offline(&scene, true).await;
+    expect_failure(&scene, "network", "This site cannot be reached right now.").await;
+    scene.picture("sign-in-site-unreachable").await;
+    offline(&scene, false).await;
+
+    let gateway = "window.real = window.fetch;
+        window.fetch = () => Promise.resolve(new Response('<h1>Bad Gateway</h1>', { status: 502 }));
+        return null";
+    scene.evaluate(gateway).await;
+    expect_failure(&scene, "502", "Signing in is not possible right now.").await;
+    let back = "window.fetch = window.real; return null";
+    scene.evaluate(back).await;
+
+    let refused = json!({ "fault": "sso_service_invalid", "times": 1 });
+    scene.app.control("faults", refused).await;
+    let words = "KeyLockr cannot be reached right now.";
+    expect_failure(&scene, "service_unavailable", words).await;
+
+    scene.click(AGAIN).await;
+    let tmp_id = scene.scan().await;
+    scene.app.approve(&tmp_id, "alice").await;
+    scene.until_path("/private").await;
+    scene.expect_quiet_console().await;
+}
+
+async fn offline(scene: &Scene, offline: bool) {
+    let line = json!({
+        "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
+    });
+    scene
+        .devtools("Network.emulateNetworkConditions", line)
+        .await;
+}
+
+/// Starts anew, in vain.
+async fn expect_failure(scene: &Scene, code: &str, words: &str) {
+    scene.click(AGAIN).await;
+    let failed = format!("main[data-status=\"failed\"][data-code=\"{code}\"]");
+    scene.until(&failed).await;
+    let said = scene.text("#kl-status").await;
+    assert!(said.starts_with(words), "{code}: {said:?}");
+    expect_no_code(scene).await;
+}
+
 /// A fifth tab takes the place of the first, which says so and can take it back.
 pub async fn fifth_tab_replaces_the_first(rig: Rig) {
     let scene = rig.open(Wish::default()).await;

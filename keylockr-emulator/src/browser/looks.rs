@@ -118,17 +118,20 @@ pub async fn phone_page_in_every_look(rig: Rig) {
     scene.scan().await;
     scene.visit(&scene.app.phone).await;
     scene.until("[data-testid=\"approve\"]").await;
-    let looks: [Look; 4] = [
+    let looks: [Look; 6] = [
         ("light", (1300, 900), "light"),
         ("dark", (1300, 900), "dark"),
         ("narrow", (375, 667), "light"),
         ("narrow-dark", (375, 667), "dark"),
+        ("320", (320, 568), "light"),
+        ("320-dark", (320, 568), "dark"),
     ];
     for (name, size, scheme) in looks {
         scene.look(size, scheme).await;
         scene.until("[data-testid=\"approve\"]").await;
         scene.picture(&format!("phone-{name}")).await;
         scene.expect_no_sideways_scroll().await;
+        expect_answers_at_hand(&scene, name).await;
     }
     scene.expect_quiet_console().await;
 }
@@ -150,4 +153,21 @@ async fn expect_no_scroll(scene: &Scene, name: &str) {
         higher.as_i64().is_some_and(|higher| higher <= 0),
         "{name}: {higher} pixels too high"
     );
+}
+
+/// Both answers can be pressed at once: whole, on the screen, and covered by nothing.
+async fn expect_answers_at_hand(scene: &Scene, name: &str) {
+    let hidden = scene
+        .evaluate(
+            "scrollTo(0, 0);
+            for (const moving of document.getElementById('sheet').getAnimations()) moving.finish();
+            return ['deny', 'approve'].filter((id) => {
+                const button = document.getElementById(id);
+                const at = button.getBoundingClientRect();
+                const corners = [[at.left + 9, at.top + 9], [at.right - 9, at.bottom - 9]];
+                return !corners.every(([x, y]) => button.contains(document.elementFromPoint(x, y)));
+            })",
+        )
+        .await;
+    assert_eq!(hidden, json!([]), "{name}: below the fold, or covered");
 }

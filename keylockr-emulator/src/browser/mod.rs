@@ -95,6 +95,7 @@ macro_rules! browser_suite {
                 denied_on_the_phone,
                 expired_on_the_page,
                 expired_twice_is_expired_once,
+                start_that_fails_blames_the_right_one,
                 fifth_tab_replaces_the_first,
                 revoked_on_the_phone,
                 phone_by_keyboard_and_paste,

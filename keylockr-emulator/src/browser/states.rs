@@ -102,6 +102,17 @@ fn states() -> Vec<State> {
             "cannot be reached right now",
             AGAIN,
         ),
+        State {
+            // The script's own: its start does not reach the site.
+            told: Some(json!({ "status": "failed", "error": { "code": "network" } })),
+            ..state(
+                "unreachable",
+                "failed",
+                None,
+                "This site cannot be reached",
+                AGAIN,
+            )
+        },
         state(
             "not-admitted",
             "failed",

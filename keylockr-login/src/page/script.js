@@ -369,7 +369,10 @@
       } else if (answer.status === 429) {
         end = ["failed", "too_many"];
       } else {
-        end = ["failed", body.code || String(answer.status)];
+        // One answer says that KeyLockr cannot be reached; what else goes wrong here is the site's.
+        const code = body.code || String(answer.status);
+        const variant = code === "service_unavailable" || texts.states[`failed:${code}`] ? "" : "failed:site";
+        end = ["failed", code, undefined, variant];
       }
     } catch {
       // Nothing answered: the words for it stand in `end`.
@@ -418,7 +421,7 @@
         if (answer.status === 409) return listen();
         if (now && now.status !== "none" && now.status !== "done") return receive(now);
         if (answer.status === 410) return elsewhere();
-        if (answer.status < 500 && answer.status !== 429) return show("failed", body.code);
+        if (answer.status < 500 && answer.status !== 429) return show("failed", body.code || "site");
         finishing = true;
       } catch {
         unsure = true;
@@ -428,7 +431,8 @@
     }
     finishing = false;
     owed = finish;
-    show("failed", "site");
+    // With an answer lost there may be a session: the words for that promise nothing.
+    show("failed", unsure ? "network" : "site");
   }
 
   function signedIn(body) {

@@ -95,7 +95,9 @@ pub(super) const STATES: &[State] = &[
     state("failed", Text::Failed)
         .ended(Text::TryAgain)
         .detailed(),
-    // Trouble of the site itself: it would be untrue to blame KeyLockr.
+    // Trouble of the site itself, or of the way to it: it would be untrue to blame KeyLockr, and where
+    // an answer may have been lost, to say that nothing was changed.
+    state("failed:network", Text::SiteUnreachable).ended(Text::TryAgain),
     state("failed:site", Text::Unavailable)
         .ended(Text::TryAgain)
         .detailed(),

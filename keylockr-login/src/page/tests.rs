@@ -42,6 +42,11 @@ const CARDS: &[(&str, Option<&str>, &str)] = &[
     ),
     (
         "failed",
+        Some("network"),
+        "This site cannot be reached right now. Are you online?",
+    ),
+    (
+        "failed",
         Some("too_many"),
         "Too many sign-ins were started from here.",
     ),

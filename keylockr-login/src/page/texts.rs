@@ -59,6 +59,7 @@ table! {
     SignedIn "signed_in" "You are signed in. Taking you on …";
     Failed "failed" "KeyLockr cannot be reached right now. Nothing was changed.";
     Unavailable "unavailable" "Signing in is not possible right now. Nothing was changed.";
+    SiteUnreachable "site_unreachable" "This site cannot be reached right now. Are you online?";
     Full "full" "Too many people are signing in right now. Wait a moment, then try again.";
     TooMany "too_many" "Too many sign-ins were started from here. Wait a minute, then try again.";
     NotConfirmed "not_confirmed" "KeyLockr did not confirm this sign-in. Nothing was changed.";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keylockr_proto::link::LinkConfig;
 use keylockr_proto::login::{Login, LoginConfig, LoginEnd, LoginFailure, Progress};
-use keylockr_proto::{ClientKeys, ErrorKind, Now, ServerKeys, VerifyOutcome, VerifyRequest};
+use keylockr_proto::{ClientKeys, Now, ServerKeys, VerifyOutcome, VerifyRequest};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -91,9 +91,11 @@ impl Client {
     /// flight, unless it has ended otherwise before; the socket is closed properly. Dropping the
     /// future also ends it: the connection is cut and nothing of the attempt remains.
     ///
-    /// At most 15 seconds pass until the service has answered the handshake or the login has failed. If the service cannot be had at all the login fails with
-    /// [`LoginFailure::HandshakeFailed`]; with [`LoginFailure::Clock`] if the clocks are too far
-    /// apart; with [`LoginFailure::Protocol`] and E_KEY if its keys are weak or not pinned.
+    /// At most 15 seconds pass until the service has answered the handshake or the login has failed.
+    /// If the service cannot be had at all the login fails with [`LoginFailure::HandshakeFailed`];
+    /// with [`LoginFailure::Clock`] if the clocks are too far apart; with [`LoginFailure::Protocol`]
+    /// and E_KEY if its keys are weak or not pinned; with [`LoginFailure::Config`], and without a
+    /// handshake, if `config` must not be used, or not with these keys.
     pub async fn login(
         &self,
         config: LoginConfig,
@@ -134,7 +136,7 @@ impl Client {
         let server = match self.server_keys(cancel).await {
             Ok(Some(server)) => server,
             Ok(None) => return LoginEnd::Cancelled,
-            Err(error) => return LoginEnd::Failed(failure(&error)),
+            Err(error) => return LoginEnd::Failed(error.login_failure()),
         };
         match Login::new(config, keys, server, self.now()) {
             Ok(login) => {
@@ -143,7 +145,7 @@ impl Client {
             }
             Err(error) => {
                 tracing::error!(name: "keylockr.login.config", %error, "the login cannot start");
-                LoginEnd::Failed(LoginFailure::HandshakeFailed)
+                LoginEnd::Failed(LoginFailure::Config(error))
             }
         }
     }
@@ -271,16 +273,5 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("base_url", &self.base_url().as_str())
             .finish_non_exhaustive()
-    }
-}
-
-fn failure(error: &Error) -> LoginFailure {
-    match error {
-        Error::UnusableKey | Error::NotPinned { .. } => LoginFailure::Protocol(ErrorKind::Key),
-        Error::ClockDrift { .. } | Error::ClockAbsurd { .. } => LoginFailure::Clock,
-        Error::Transport { .. }
-        | Error::Status { .. }
-        | Error::Malformed { .. }
-        | Error::Resume(_) => LoginFailure::HandshakeFailed,
     }
 }

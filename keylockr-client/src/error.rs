@@ -3,7 +3,8 @@
 
 use core::fmt;
 
-use keylockr_proto::login::ResumeError;
+use keylockr_proto::ErrorKind;
+use keylockr_proto::login::{LoginFailure, ResumeError};
 use thiserror::Error as ThisError;
 
 use crate::transport::TransportError;
@@ -65,6 +66,21 @@ pub enum Error {
         /// Local minus service time in seconds.
         drift: i64,
     },
+}
+
+impl Error {
+    /// How a login ends that cannot begin, or cannot be taken up, for this reason.
+    pub fn login_failure(&self) -> LoginFailure {
+        match self {
+            Self::UnusableKey | Self::NotPinned { .. } => LoginFailure::Protocol(ErrorKind::Key),
+            Self::ClockDrift { .. } | Self::ClockAbsurd { .. } => LoginFailure::Clock,
+            Self::Resume(ResumeError::Config(error)) => LoginFailure::Config(*error),
+            Self::Transport { .. }
+            | Self::Status { .. }
+            | Self::Malformed { .. }
+            | Self::Resume(_) => LoginFailure::HandshakeFailed,
+        }
+    }
 }
 
 /// The service's calls (K section 4).

@@ -10,7 +10,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use keylockr_client::proto::link::{LinkConfig, Request, RequestError};
-use keylockr_client::proto::login::{LoginConfig, LoginEnd, LoginFailure};
+use keylockr_client::proto::login::{
+    ConfigError, LoginConfig, LoginEnd, LoginFailure, ResumeError,
+};
 use keylockr_client::proto::{
     AppId, BoxSecret, ClientKeys, DisplayName, ErrorKind, Family, KeyLifetime, Revision,
     ServerKeys, Service, SignSecret, SvcId,
@@ -124,13 +126,20 @@ fn serve_pair(script: &Script, seed: u8) {
     script.set("/v3/key_sign", says(format!(" \t{sign}\r\n")));
 }
 
-async fn login(client: &Client) -> LoginEnd {
+fn config() -> LoginConfig {
     let service = Service::Seed {
         svc_id: SvcId::parse("4711").unwrap(),
         app_tag: None,
     };
-    let config = LoginConfig::new(service, DisplayName::parse("Acme").unwrap());
-    let keys = ClientKeys::generate(&mut client.entropy(), KeyLifetime::Fresh).unwrap();
+    LoginConfig::new(service, DisplayName::parse("Acme").unwrap())
+}
+
+async fn login(client: &Client) -> LoginEnd {
+    login_with(client, config(), KeyLifetime::Fresh).await
+}
+
+async fn login_with(client: &Client, config: LoginConfig, keys: KeyLifetime) -> LoginEnd {
+    let keys = ClientKeys::generate(&mut client.entropy(), keys).unwrap();
     client
         .login(
             config,
@@ -446,6 +455,29 @@ async fn start_is_answered_in_time() {
         LoginEnd::Failed(LoginFailure::HandshakeFailed)
     ));
     assert_eq!(elapsed(began), Duration::from_secs(15));
+}
+
+/// Nobody is to look for the fault in the network.
+#[tokio::test(start_paused = true)]
+async fn a_configuration_that_cannot_work_is_told_as_such() {
+    let fine = KeyLifetime::Fresh;
+    for (config, keys, why) in [
+        (config().with_life(Duration::ZERO), fine, ConfigError::Life),
+        (config().with_strikes(0), fine, ConfigError::Strikes),
+        (config(), KeyLifetime::Fixed, ConfigError::FixedKeys),
+    ] {
+        let (script, client) = world(|builder| builder);
+        let LoginEnd::Failed(failure) = login_with(&client, config, keys).await else {
+            panic!("{why:?}");
+        };
+        assert_eq!(failure, LoginFailure::Config(why));
+        assert_eq!(failure.code(), "config");
+        assert!(failure.to_string().contains(&why.to_string()), "{failure}");
+        assert_eq!(script.count("/v3/handshake"), 0, "{why:?}");
+        // The same of one that is taken up.
+        let resumed = Error::Resume(ResumeError::Config(why));
+        assert_eq!(resumed.login_failure(), LoginFailure::Config(why));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -143,7 +143,7 @@ impl Shared {
                     .resume_with_return(config, &state, show, returned, cancel);
                 login.await.unwrap_or_else(|error| {
                     tracing::warn!(name: "keylockr.attempt.not_resumed", %error, "not taken over");
-                    LoginEnd::Failed(LoginFailure::HandshakeFailed)
+                    LoginEnd::Failed(error.login_failure())
                 })
             }
         }

@@ -129,7 +129,9 @@ pub(super) fn failure_of(failure: &LoginFailure) -> Failure {
         LoginFailure::NotVerified | LoginFailure::ForeignResult | LoginFailure::Disagreement => {
             Failure::NotVerified
         }
-        LoginFailure::ReplayMemory | LoginFailure::Entropy => Failure::Site,
+        LoginFailure::Config(_) | LoginFailure::ReplayMemory | LoginFailure::Entropy => {
+            Failure::Site
+        }
         _ => Failure::Protocol,
     }
 }
@@ -137,6 +139,7 @@ pub(super) fn failure_of(failure: &LoginFailure) -> Failure {
 /// What whoever runs the site can do about it.
 pub(super) fn advice_on(failure: &LoginFailure) -> &str {
     match failure {
+        LoginFailure::Config(_) => "nobody can sign in before the configuration is mended",
         LoginFailure::HandshakeFailed => {
             "is .api(..) (or KEYLOCKR_API) right, and can this server get there? `keylockr doctor` says more"
         }
@@ -155,5 +158,19 @@ pub(super) fn advice_on(failure: &LoginFailure) -> &str {
             "KeyLockr does not confirm the approval: nobody is signed in by it"
         }
         _ => "`keylockr doctor` looks at each step",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keylockr_client::proto::login::ConfigError;
+
+    use super::*;
+
+    #[test]
+    fn a_wrong_configuration_is_the_sites_and_not_the_services() {
+        let failure = LoginFailure::Config(ConfigError::FixedKeys);
+        assert_eq!(failure_of(&failure), Failure::Site);
+        assert!(advice_on(&failure).contains("configuration"));
     }
 }

@@ -3,6 +3,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::config::ConfigError;
 use crate::error::ErrorKind;
 use crate::filekey::FilekeyBlob;
 use crate::id::{AppId, Nickname, Revision, SafeId, Ver};
@@ -96,6 +97,9 @@ impl fmt::Debug for DataState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoginFailure {
+    /// The configuration must not be used, so nothing was tried: it fails every time, until it is
+    /// mended.
+    Config(ConfigError),
     /// The handshake could not be made.
     HandshakeFailed,
     /// The service refused, with this code.
@@ -140,6 +144,7 @@ impl LoginFailure {
     /// A word for logs and for the page. For [`LoginFailure::Refused`] it is the service's own.
     pub fn code(&self) -> &str {
         match self {
+            Self::Config(_) => "config",
             Self::HandshakeFailed => "unreachable",
             Self::Refused { code } => code,
             Self::Protocol(kind) => kind.as_str(),
@@ -172,7 +177,10 @@ impl LoginFailure {
 
 impl fmt::Display for LoginFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the login failed ({})", self.code())
+        match self {
+            Self::Config(error) => write!(f, "the login failed ({}): {error}", self.code()),
+            _ => write!(f, "the login failed ({})", self.code()),
+        }
     }
 }
 

@@ -265,6 +265,7 @@ fn only_a_no_and_a_wrong_identity_count_for_a_lockout() {
         (LoginFailure::TooManyFrames, false),
         (LoginFailure::Unauthorised, false),
         (LoginFailure::NotConnected, false),
+        (LoginFailure::Config(ConfigError::Life), false),
         (LoginFailure::Refused { code: "x".into() }, false),
     ] {
         assert_eq!(

@@ -4,10 +4,13 @@
 //! [`AttemptRecord::version`]. Once an attempt is used or has ended, no step changes it again, but
 //! for what the winner of a claim still has to say.
 
+mod lease;
+
 use std::{fmt, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::lease::{Held, Lease};
 use crate::{
     binding::{AttemptId, BrowserHash},
     limits::{KEY_WAIT, TIME_TO_FINISH, TMP_ID_LIFE, WRONG_PROOFS},
@@ -125,14 +128,6 @@ impl fmt::Debug for Code {
     }
 }
 
-/// Which process runs an attempt, for as long as it [says](crate::AttemptStore::beat) that it lives.
-/// Everything it writes is written on the condition that this is still so. The token counts owners.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Lease {
-    pub(crate) owner: String,
-    pub(crate) token: u64,
-}
-
 /// Why an attempt cannot be exchanged for a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotClaimed {
@@ -217,31 +212,6 @@ impl AttemptRecord {
                 true
             }
             Phase::Used | Phase::Ended(_) => false,
-        }
-    }
-
-    /// Which process runs it. `None` where nobody has to: it is approved or over, or its browser
-    /// holds the keys.
-    #[must_use]
-    pub fn runner(&self) -> Option<&str> {
-        let runs = matches!(
-            self.phase,
-            Phase::Waiting | Phase::Connected | Phase::Authorized | Phase::Unlock
-        );
-        let lease = self.lease.as_ref().filter(|_| runs);
-        lease.map(|lease| lease.owner.as_str())
-    }
-
-    /// Another process runs it from now on, if `former` still does.
-    pub(crate) fn take_over(&mut self, former: &str, owner: &str) -> bool {
-        let runs = self.runner() == Some(former);
-        match &mut self.lease {
-            Some(lease) if runs => {
-                owner.clone_into(&mut lease.owner);
-                lease.token = lease.token.saturating_add(1);
-                true
-            }
-            _ => false,
         }
     }
 

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use self::written::{Shown, advice_on, failure_of};
 use crate::{
-    attempt::{AttemptRecord, End, Failure, Phase},
+    attempt::{AttemptRecord, End, Failure, Held, Phase},
     binding::AttemptId,
     connections::Handover,
     metrics::{self, Gauged},
@@ -72,7 +72,7 @@ impl Work {
 
 impl Shared {
     /// Drives one attempt to its end, and says in its record how far it is.
-    pub(crate) async fn run(self: Arc<Self>, id: AttemptId, work: Work) {
+    pub(crate) async fn run(self: Arc<Self>, held: Held, work: Work) {
         let _live = Gauged::attempt();
         let cancel = self.stop.child_token();
         let (shown, latest) = watch::channel(None);
@@ -88,37 +88,38 @@ impl Shared {
         let end = tokio::select! {
             biased;
             end = self.login(work, &mut show, returned, &cancel) => end,
-            () = self.follow(&id, latest, &returns, &cancel) => return,
+            () = self.follow(&held, latest, &returns, &cancel) => return,
         };
         match end {
             LoginEnd::Done(authorized) => match keys {
-                Some(keys) => self.approved(&id, &authorized, keys).await,
+                Some(keys) => self.approved(&held, &authorized, keys).await,
                 // Nothing is approved before anything was shown.
-                None => self.write_end(&id, End::Failed(Failure::Protocol)).await,
+                None => self.write_end(&held, End::Failed(Failure::Protocol)).await,
             },
-            LoginEnd::Denied { .. } => self.write_end(&id, End::Denied).await,
-            LoginEnd::Expired => self.write_end(&id, End::Expired).await,
+            LoginEnd::Denied { .. } => self.write_end(&held, End::Denied).await,
+            LoginEnd::Expired => self.write_end(&held, End::Expired).await,
             LoginEnd::Cancelled if self.stop.is_cancelled() => {
                 // Another process takes over what is kept; nobody can what is not.
                 if !self.attempts.is_shared() {
-                    self.write_end(&id, End::Failed(Failure::Stopped)).await;
+                    self.write_end(&held, End::Failed(Failure::Stopped)).await;
                 }
             }
             // Whoever cancelled it has said so in the record.
-            LoginEnd::Cancelled => self.write_end(&id, End::Cancelled).await,
+            LoginEnd::Cancelled => self.write_end(&held, End::Cancelled).await,
             // Another process took the attempt over: it is for that one to say how it ends.
             LoginEnd::Failed(LoginFailure::Superseded) if self.attempts.is_shared() => {}
             LoginEnd::Failed(failure) => {
                 tracing::warn!(
                     name: "keylockr.attempt.failed",
-                    attempt = %id,
+                    attempt = %held.id,
                     %failure,
                     "the attempt failed: {}",
                     advice_on(&failure)
                 );
-                self.write_end(&id, End::Failed(failure_of(&failure))).await;
+                self.write_end(&held, End::Failed(failure_of(&failure)))
+                    .await;
             }
-            _ => self.write_end(&id, End::Failed(Failure::Protocol)).await,
+            _ => self.write_end(&held, End::Failed(Failure::Protocol)).await,
         }
     }
 
@@ -154,7 +155,7 @@ impl Shared {
     /// itself.
     async fn follow(
         &self,
-        id: &AttemptId,
+        held: &Held,
         mut latest: watch::Receiver<Option<Shown>>,
         returns: &FrameReturn,
         cancel: &CancellationToken,
@@ -169,16 +170,16 @@ impl Shared {
                     let Some(shown) = latest.borrow_and_update().clone() else {
                         continue;
                     };
-                    if self.write_progress(id, &shown).await.is_err() {
+                    if self.write_progress(held, &shown).await.is_err() {
                         tokio::time::sleep(RETRY).await;
                         latest.mark_changed();
                     }
                 }
-                changed = self.attempts.changed(id, version, LOOK) => match changed {
-                    Ok(Some(record)) if record.is_live() && self.is_mine(&record) => {
+                changed = self.attempts.changed(&held.id, version, LOOK) => match changed {
+                    Ok(Some(record)) if record.is_live() && record.is_under(&held.lease) => {
                         let returning = record.returning.as_ref();
                         if returning.is_some_and(Returning::has_arrived)
-                            && self.pass_on_return(id, returns).await.is_err()
+                            && self.pass_on_return(held, returns).await.is_err()
                         {
                             // Looked at again; the service repeats its result in any case.
                             tokio::time::sleep(RETRY).await;
@@ -200,13 +201,14 @@ impl Shared {
     /// driver.
     async fn pass_on_return(
         &self,
-        id: &AttemptId,
+        held: &Held,
         returns: &FrameReturn,
     ) -> Result<(), StoreUnavailable> {
         let frame = self
             .attempts
-            .change(id, |record| {
-                let returning = record.returning.as_mut();
+            .change(&held.id, |record| {
+                let ours = record.is_under(&held.lease);
+                let returning = record.returning.as_mut().filter(|_| ours);
                 match returning.and_then(Returning::take) {
                     Some(frame) => Change::Store(Some(frame)),
                     None => Change::Keep(None),
@@ -217,7 +219,7 @@ impl Shared {
             let taken = returns.hand_in(frame);
             tracing::debug!(
                 name: "keylockr.attempt.returned",
-                attempt = %id,
+                attempt = %held.id,
                 taken,
                 "a result came back through the browser"
             );
@@ -225,18 +227,14 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn is_mine(&self, record: &AttemptRecord) -> bool {
-        let lease = record.lease.as_ref();
-        lease.is_some_and(|lease| lease.owner == self.process)
-    }
-
     /// An approval, checked by the machine: the browser may now finish, and nobody else.
     async fn approved(
         self: &Arc<Self>,
-        id: &AttemptId,
+        held: &Held,
         authorized: &Authorized,
         keys: Arc<ClientKeys>,
     ) {
+        let id = &held.id;
         // What is revoked while the phone is unlocked counts as later.
         let now = self.now();
         let approved = Approved {
@@ -252,7 +250,7 @@ impl Shared {
             at: now,
         };
         let Ok(plain) = serde_json::to_vec(&approved).map(Zeroizing::new) else {
-            return self.write_end(id, End::Failed(Failure::Site)).await;
+            return self.write_end(held, End::Failed(Failure::Site)).await;
         };
         if self.wants_handovers() {
             let service = self.service.clone();
@@ -264,9 +262,9 @@ impl Shared {
                 opened: None,
             };
             let safe_id = authorized.safe_id.as_str();
-            match self.ready_vault(id, &mut handover, safe_id).await {
+            match self.ready_vault(held, &mut handover, safe_id).await {
                 Ok(()) => {}
-                Err(NotReady::End(end)) => return self.write_end(id, end).await,
+                Err(NotReady::End(end)) => return self.write_end(held, end).await,
                 Err(NotReady::NotOurs) => return,
             }
             self.handovers().insert(id.clone(), handover);
@@ -274,7 +272,7 @@ impl Shared {
         let approved = self
             .persist(id, |record| {
                 let sealed = self.seal.seal(Purpose::Approved, record.owner(), &plain);
-                let approved = self.is_mine(record)
+                let approved = record.is_under(&held.lease)
                     && sealed.is_ok_and(|sealed| record.approve(sealed, self.now()));
                 if approved {
                     Change::Store(Some(record.created_at))
@@ -295,7 +293,7 @@ impl Shared {
             );
             if approved == Some(None) {
                 // By its time, if that is over; else it could not be sealed.
-                self.write_end(id, End::Failed(Failure::Site)).await;
+                self.write_end(held, End::Failed(Failure::Site)).await;
             }
         }
         self.handovers().remove(id);

@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 
 use crate::{
     agent,
-    attempt::{AttemptRecord, End, Lease, Phase},
+    attempt::{AttemptRecord, End, Held, Lease, Phase},
     binding::{AttemptId, BrowserHash, BrowserSecret, NoEntropy, hex, random},
     cookies,
     held_key::HeldKey,
@@ -50,12 +50,10 @@ impl Shared {
         next: &ReturnTo,
     ) -> Result<Begun, Refusal> {
         let keys = self.keys.keys(&self.client).map_err(|_| no_entropy())?;
+        let lease = Lease::first(&self.process);
         let begun = self
             .insert(head, next, |record| {
-                record.lease = Some(Lease {
-                    owner: self.process.clone(),
-                    token: 1,
-                });
+                record.lease = Some(lease.clone());
                 // No other dialect knows a way back (K 10).
                 if self.service.family() == Family::AppData {
                     record.returning = Some(Returning::new()?);
@@ -68,7 +66,7 @@ impl Shared {
         metrics::started(Keys::Server);
         let (shared, id) = (Arc::clone(self), begun.record.id.clone());
         let span = tracing::info_span!(parent: None, "keylockr.attempt", attempt = %id, taken_over = false);
-        let run = Box::pin(shared.run(id, Work::new(config, keys)));
+        let run = Box::pin(shared.run(Held { id, lease }, Work::new(config, keys)));
         self.tasks.spawn(run.instrument(span));
         Ok(begun)
     }

@@ -13,7 +13,7 @@ use tokio::{
 use tracing::Instrument as _;
 
 use crate::{
-    attempt::{AttemptRecord, End, Failure, Phase},
+    attempt::{AttemptRecord, End, Failure, Held, Phase},
     metrics::{self, TakenOver},
     running::Work,
     sealed::Purpose,
@@ -60,10 +60,10 @@ impl Shared {
             {
                 let span = tracing::info_span!("keylockr.takeover", attempt = %orphan.attempt);
                 let turn = async {
-                    let Some(record) = self.claim(orphan).await? else {
+                    let Some((record, held)) = self.claim(orphan).await? else {
                         return Ok(false);
                     };
-                    self.go_on(record).await;
+                    self.go_on(record, held).await;
                     Ok(true)
                 };
                 some |= turn.instrument(span).await?;
@@ -78,18 +78,21 @@ impl Shared {
     }
 
     /// The attempt, if it is ours now. Of several processes that try one succeeds.
-    async fn claim(&self, orphan: &Orphan) -> Result<Option<AttemptRecord>, StoreUnavailable> {
+    async fn claim(
+        &self,
+        orphan: &Orphan,
+    ) -> Result<Option<(AttemptRecord, Held)>, StoreUnavailable> {
         let claimed = self.attempts.change(&orphan.attempt, |record| {
             if record.expire(self.now()) {
                 return Change::Store(Claimed::Expired);
             }
             match record.take_over(&orphan.runner, &self.process) {
-                true => Change::Store(Claimed::Ours(Box::new(record.clone()))),
-                false => Change::Keep(Claimed::Not),
+                Some(held) => Change::Store(Claimed::Ours(Box::new((record.clone(), held)))),
+                None => Change::Keep(Claimed::Not),
             }
         });
         Ok(match claimed.await? {
-            Some(Claimed::Ours(record)) => Some(*record),
+            Some(Claimed::Ours(ours)) => Some(*ours),
             Some(Claimed::Expired) => {
                 metrics::ended(End::Expired);
                 None
@@ -99,7 +102,7 @@ impl Shared {
     }
 
     /// Runs an attempt from where its former process left it.
-    async fn go_on(self: &Arc<Self>, record: AttemptRecord) {
+    async fn go_on(self: &Arc<Self>, record: AttemptRecord, held: Held) {
         let left = record.expires_at().since(self.now());
         // The service has the name from the handshake; it is told none again.
         let config = LoginConfig::new(self.service.clone(), self.plain_name.clone())
@@ -136,14 +139,14 @@ impl Shared {
         metrics::taken_over(outcome);
         let shared = Arc::clone(self);
         let span = tracing::info_span!(parent: None, "keylockr.attempt", attempt = %record.id, taken_over = true);
-        let run = Box::pin(shared.run(record.id, work));
+        let run = Box::pin(shared.run(held, work));
         self.tasks.spawn(run.instrument(span));
     }
 }
 
 /// What became of trying to claim an attempt.
 enum Claimed {
-    Ours(Box<AttemptRecord>),
+    Ours(Box<(AttemptRecord, Held)>),
     /// Its time was over; that is stored now.
     Expired,
     /// Somebody else's, or over.

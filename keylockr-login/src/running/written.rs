@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::RETRY;
 use crate::{
-    attempt::{AttemptRecord, Code, End, Failure, Phase},
+    attempt::{AttemptRecord, Code, End, Failure, Held, Phase},
     binding::AttemptId,
     metrics,
     sealed::Purpose,
@@ -59,12 +59,12 @@ impl Shown {
 impl Shared {
     pub(super) async fn write_progress(
         &self,
-        id: &AttemptId,
+        held: &Held,
         shown: &Shown,
     ) -> Result<(), StoreUnavailable> {
         self.attempts
-            .change(id, |record| {
-                if !self.is_mine(record) {
+            .change(&held.id, |record| {
+                if !record.is_under(&held.lease) {
                     return Change::Keep(());
                 }
                 let mut changed = record.progress(shown.phase, shown.code.clone());
@@ -83,10 +83,10 @@ impl Shared {
             .map(|_| ())
     }
 
-    pub(super) async fn write_end(&self, id: &AttemptId, end: End) {
+    pub(super) async fn write_end(&self, held: &Held, end: End) {
         let ended = self
-            .persist(id, |record| {
-                if !self.is_mine(record) || !record.is_live() {
+            .persist(&held.id, |record| {
+                if !record.is_under(&held.lease) || !record.is_live() {
                     return Change::Keep(None);
                 }
                 // By its time, where that is over.

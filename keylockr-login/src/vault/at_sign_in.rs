@@ -8,8 +8,7 @@ use keylockr_client::{BindingError, BindingSecret, Vault, VaultError};
 use super::{VaultSite, bindings::AnyBindings};
 use crate::{
     admit::AccountUnavailable,
-    attempt::{End, Failure},
-    binding::AttemptId,
+    attempt::{End, Failure, Held},
     connections::Handover,
     limits::HOOK_WAIT,
     running::{LOOK, RETRY},
@@ -21,7 +20,7 @@ use crate::{
 pub(crate) enum NotReady {
     /// The attempt ends so.
     End(End),
-    /// It is over, or another process has it: whoever did that has said so.
+    /// It has ended, or another process has it: whoever did that has said so.
     NotOurs,
 }
 
@@ -30,7 +29,7 @@ impl Shared {
     /// comes of it goes on with the session.
     pub(crate) async fn ready_vault(
         self: &Arc<Self>,
-        id: &AttemptId,
+        held: &Held,
         handover: &mut Handover,
         safe_id: &str,
     ) -> Result<(), NotReady> {
@@ -44,7 +43,7 @@ impl Shared {
         opened.vault = Some(vault.clone());
         handover.opened = Some(opened);
         let made_ready = async {
-            self.unlock(id, &vault).await?;
+            self.unlock(held, &vault).await?;
             match &site.bindings {
                 Some(bindings) => site.check_binding(&**bindings, &vault, safe_id).await,
                 None => Ok(()),
@@ -53,7 +52,7 @@ impl Shared {
         tokio::select! {
             biased;
             ready = made_ready => ready.map_err(NotReady::End),
-            () = self.until_ended(id) => Err(NotReady::NotOurs),
+            not_ready = self.until_ended(held) => Err(not_ready),
             // Another process takes over what is kept; nobody can what is not.
             () = self.stop.cancelled() => Err(match self.attempts.is_shared() {
                 true => NotReady::NotOurs,
@@ -63,12 +62,12 @@ impl Shared {
     }
 
     /// Gets the filekey. Who has to unlock their phone for that reads so.
-    async fn unlock(&self, id: &AttemptId, vault: &Vault) -> Result<(), End> {
+    async fn unlock(&self, held: &Held, vault: &Vault) -> Result<(), End> {
         if vault.prepare().await.map_err(|error| end_of(&error))? {
             return Ok(());
         }
-        self.persist(id, |record| {
-            match self.is_mine(record) && record.await_key(self.now()) {
+        self.persist(&held.id, |record| {
+            match record.is_under(&held.lease) && record.await_key(self.now()) {
                 true => Change::Store(()),
                 false => Change::Keep(()),
             }
@@ -77,18 +76,20 @@ impl Shared {
         vault.unlock().await.map_err(|error| end_of(&error))
     }
 
-    /// Waits until an attempt is over or somebody else's.
-    async fn until_ended(&self, id: &AttemptId) {
-        let mut version = 0;
+    /// Waits until an attempt's time is over, or it has ended or is somebody else's.
+    async fn until_ended(&self, held: &Held) -> NotReady {
+        let (mut version, mut left) = (0, LOOK);
         loop {
-            match self.attempts.changed(id, version, LOOK).await {
-                Ok(Some(record)) if record.is_live() && self.is_mine(&record) => {
-                    if record.expires_at() <= self.now() {
-                        return;
+            let changed = self.attempts.changed(&held.id, version, LOOK.min(left));
+            match changed.await {
+                Ok(Some(record)) if record.is_live() && record.is_under(&held.lease) => {
+                    left = record.expires_at().since(self.now());
+                    if left.is_zero() {
+                        return NotReady::End(End::Expired);
                     }
                     version = record.version;
                 }
-                Ok(_) => return,
+                Ok(_) => return NotReady::NotOurs,
                 Err(StoreUnavailable) => tokio::time::sleep(RETRY).await,
             }
         }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use keylockr_login::Limits;
 use keylockr_login::metrics::{ALL, Kind, Metric};
+use keylockr_login::{AccountUnavailable, BindingSecret, Bindings, Limits, VaultConfig};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -224,5 +224,46 @@ async fn takeovers_are_counted_where_they_happen() {
     sleep(Duration::from_secs(5)).await;
     drop(other);
     assert_eq!(recorded.count("keylockr_takeovers_total{outcome=lost}"), 1);
+    assert_known(&recorded);
+}
+
+/// A site whose store of accounts does not answer.
+struct Silent;
+
+impl Bindings for Silent {
+    async fn recall(&self, _: &str) -> Result<Option<BindingSecret>, AccountUnavailable> {
+        std::future::pending().await
+    }
+
+    async fn keep(&self, _: &str, _: &BindingSecret) -> Result<(), AccountUnavailable> {
+        std::future::pending().await
+    }
+}
+
+/// It was approved, but its vault was not ready in time: that is an end like any other.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_runs_out_before_its_vault_is_ready_counts_as_expired() {
+    let (recorded, _recording) = Recorded::start();
+    let stage = Stage::of("demo-data", |builder| {
+        let builder = builder.app_tag("notes").vault(VaultConfig::new());
+        builder.bindings(Silent)
+    })
+    .await;
+    stage.emulator.lock("alice").unwrap();
+    let browser = stage.browser();
+    let attempt = browser.start().await;
+    browser.until(&attempt, "connected").await;
+    stage.approve(&attempt.code);
+    browser.until(&attempt, "unlock").await;
+    // Two seconds are left, and an account may take five.
+    sleep(Duration::from_secs(298)).await;
+    stage.emulator.unlock("alice").unwrap();
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(browser.status(&attempt).await["status"], "expired");
+    assert_eq!(
+        recorded.counters("keylockr_outcomes_total"),
+        "{outcome=expired} 1"
+    );
+    assert_eq!(stage.network.open_sockets(), 0);
     assert_known(&recorded);
 }

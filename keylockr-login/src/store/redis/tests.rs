@@ -211,10 +211,7 @@ async fn attempts_of_a_process_that_is_gone_are_found() {
     };
     let (here, there) = (stores(&server).attempts(), stores(&server).attempts());
     let mut record = started(browser(), 0);
-    record.lease = Some(Lease {
-        owner: "gone".to_owned(),
-        token: 1,
-    });
+    record.lease = Some(Lease::first("gone"));
     there.beat("gone", LIFE).await.unwrap();
     there.insert(record.clone(), 9, at(0)).await.unwrap();
     assert_eq!(here.orphans(9).await, Ok(vec![]), "it lives");
@@ -226,7 +223,7 @@ async fn attempts_of_a_process_that_is_gone_are_found() {
     assert_eq!(here.orphans(9).await, Ok(vec![orphan.clone()]));
     assert_eq!(here.orphans(0).await, Ok(vec![]));
     // Two try; one has it, and it is no orphan while that one lives.
-    assert!(record.take_over("gone", "heir"));
+    assert!(record.take_over("gone", "heir").is_some());
     here.beat("heir", LIFE).await.unwrap();
     assert_eq!(here.replace(record.clone()).await, Ok(Replaced::Yes));
     assert_eq!(there.replace(record.clone()).await, Ok(Replaced::Conflict));

@@ -174,10 +174,24 @@ impl AttemptRecord {
         &self.id
     }
 
-    /// Grows with every change; what compare-and-set compares.
+    /// Grows by one with every change; what compare-and-set compares. A record that is given to
+    /// [`AttemptStore::replace`](crate::AttemptStore::replace) carries its new one.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// The version that the stored record must have for this one to take its place: one below its
+    /// own.
+    #[must_use]
+    pub fn replaces(&self) -> u64 {
+        self.version.saturating_sub(1)
+    }
+
+    /// The record as it is to be stored after a change.
+    pub(crate) fn next_version(mut self) -> Self {
+        self.version = self.version.saturating_add(1);
+        self
     }
 
     /// Which browser started it.
@@ -216,7 +230,7 @@ impl AttemptRecord {
     }
 
     /// Ends the attempt if its time is over; says whether that changed it.
-    pub fn expire(&mut self, now: Moment) -> bool {
+    pub(crate) fn expire(&mut self, now: Moment) -> bool {
         let over = self.is_live() && now >= self.expires_at;
         if over {
             self.leave(Phase::Ended(End::Expired));

@@ -43,10 +43,9 @@ impl AttemptStore for Cell {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    fn replace(&self, mut record: AttemptRecord) -> StoreFuture<'_, Replaced> {
+    fn replace(&self, record: AttemptRecord) -> StoreFuture<'_, Replaced> {
         let mut stored = self.0.lock().unwrap();
-        let replaced = if stored.version == record.version {
-            record.version += 1;
+        let replaced = if stored.version == record.replaces() {
             *stored = record;
             Replaced::Yes
         } else {
@@ -97,7 +96,7 @@ fn change<T>(cell: &Cell, step: impl Fn(&mut AttemptRecord) -> Change<T>) -> T {
         match step(&mut record) {
             Change::Keep(value) => return value,
             Change::Store(value) => {
-                if now(cell.replace(record)).unwrap() == Replaced::Yes {
+                if now(cell.replace(record.next_version())).unwrap() == Replaced::Yes {
                     return value;
                 }
             }

@@ -109,7 +109,10 @@ impl Attempts {
             match step(&mut record) {
                 Change::Keep(value) => return Ok(Some(value)),
                 Change::Store(value) => {
-                    let replaced = self.gate.pass(self.store.replace(record)).await;
+                    let replaced = self
+                        .gate
+                        .pass(self.store.replace(record.next_version()))
+                        .await;
                     match told(Access::Write, replaced)? {
                         Replaced::Yes => return Ok(Some(value)),
                         Replaced::Conflict => {}

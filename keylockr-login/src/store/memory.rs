@@ -95,8 +95,7 @@ impl Entries {
             if !record.expire(now) {
                 break;
             }
-            record.version += 1;
-            self.put(record);
+            self.put(record.next_version());
         }
         let ends = most.saturating_mul(ENDS);
         while let Some((_, id)) = self
@@ -166,11 +165,10 @@ impl AttemptStore for MemoryAttempts {
         Box::pin(std::future::ready(Ok(records)))
     }
 
-    fn replace(&self, mut record: AttemptRecord) -> StoreFuture<'_, Replaced> {
+    fn replace(&self, record: AttemptRecord) -> StoreFuture<'_, Replaced> {
         let mut entries = self.entries();
         let stored = entries.attempts.get(&record.id);
-        let replaced = if stored.is_some_and(|entry| entry.record.version == record.version) {
-            record.version += 1;
+        let replaced = if stored.is_some_and(|entry| entry.record.version == record.replaces()) {
             entries.put(record);
             Replaced::Yes
         } else {
@@ -301,13 +299,19 @@ mod tests {
         let mut record = started(browser(), 0);
         store.insert(record.clone(), 9, at(0)).await.unwrap();
         record.phase = Phase::Connected;
-        assert_eq!(store.replace(record.clone()).await, Ok(Replaced::Yes));
+        assert_eq!(
+            store.replace(record.clone().next_version()).await,
+            Ok(Replaced::Yes)
+        );
         record.phase = Phase::Waiting;
-        assert_eq!(store.replace(record.clone()).await, Ok(Replaced::Conflict));
+        assert_eq!(
+            store.replace(record.clone().next_version()).await,
+            Ok(Replaced::Conflict)
+        );
         let stored = store.load(&record.id).await.unwrap().unwrap();
         assert_eq!((stored.phase, stored.version), (Phase::Connected, 2));
         assert_eq!(
-            store.replace(started(browser(), 0)).await,
+            store.replace(started(browser(), 0).next_version()).await,
             Ok(Replaced::Conflict)
         );
     }
@@ -320,7 +324,7 @@ mod tests {
         let waits = store.changed(&record.id, 1, Duration::from_secs(60));
         let mut changed = record.clone();
         changed.phase = Phase::Connected;
-        let (seen, _) = tokio::join!(waits, store.replace(changed));
+        let (seen, _) = tokio::join!(waits, store.replace(changed.next_version()));
         assert_eq!(seen.unwrap().unwrap().phase, Phase::Connected);
         let same = store.changed(&record.id, 2, Duration::from_secs(60)).await;
         assert_eq!(

@@ -45,6 +45,25 @@ pub struct StoreUnavailable;
 ///
 /// The caller bounds every wait. An implementation returns what was written before, never an older
 /// version; it may forget a record at [`AttemptRecord::forget_at`], not earlier.
+///
+/// # A store of your own
+///
+/// A record is stored as it comes, by serde in any format that names fields, and never altered:
+/// whoever reads one whose time is over ends it. What has to be found or compared without reading it
+/// goes beside it:
+///
+/// | beside the record | for |
+/// |---|---|
+/// | [`id`](AttemptRecord::id) | every look-up |
+/// | [`version`](AttemptRecord::version) | `replace` and `changed` |
+/// | [`browser`](AttemptRecord::browser), [`created_at`](AttemptRecord::created_at) | `of_browser` |
+/// | [`expires_at`](AttemptRecord::expires_at), where it [is live](AttemptRecord::is_live) | the count of `insert` |
+/// | [`forget_at`](AttemptRecord::forget_at) | forgetting it |
+/// | [`runner`](AttemptRecord::runner), where it has one | `orphans` |
+///
+/// All of it is written in one step with the record, and all of it changes with every version. In
+/// SQL `replace` is an `UPDATE .. WHERE id = .. AND version = ..` with
+/// [`replaces`](AttemptRecord::replaces).
 pub trait AttemptStore: Send + Sync + 'static {
     /// Whether other processes see the same attempts. If so, running logins are sealed into their
     /// records, and processes take over from those that are gone.
@@ -52,8 +71,8 @@ pub trait AttemptStore: Send + Sync + 'static {
         true
     }
 
-    /// Adds an attempt, unless `most` are live already. The count may be off by a few where
-    /// processes race.
+    /// Adds an attempt, unless `most` live ones have their end still to come at `now`. The count may be
+    /// off by a few where processes race.
     fn insert(&self, record: AttemptRecord, most: usize, now: Moment) -> StoreFuture<'_, Inserted>;
 
     /// The attempt with this handle.
@@ -62,7 +81,9 @@ pub trait AttemptStore: Send + Sync + 'static {
     /// The attempts of one browser, oldest first.
     fn of_browser<'a>(&'a self, browser: &'a BrowserHash) -> StoreFuture<'a, Vec<AttemptRecord>>;
 
-    /// Stores `record` under the next version, if the stored version is still the one it carries.
+    /// Stores `record`, which carries its new version, if the stored version is still the one that it
+    /// [replaces](AttemptRecord::replaces). The two happen in one step: of several that replace the
+    /// same version one succeeds.
     fn replace(&self, record: AttemptRecord) -> StoreFuture<'_, Replaced>;
 
     /// The attempt as soon as its version is above `seen`, or as it is after `at_most`.

@@ -33,6 +33,7 @@ mod recorded;
 mod redis_trouble;
 mod revocation;
 mod sessions;
+mod shelf;
 mod sign_in;
 mod stage;
 mod stopping;

@@ -17,9 +17,9 @@ use keylockr_login::{
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
+pub(crate) use crate::shelf::Common;
 use crate::{
     browser::{Attempt, Browser},
-    clock,
     network::Network,
 };
 
@@ -182,87 +182,6 @@ impl Trouble {
             State::ReadOnly if !writes => Ok(()),
             _ => Err(StoreUnavailable),
         }
-    }
-}
-
-/// A store as several processes share it; clones are the same one.
-#[derive(Clone, Default)]
-pub(crate) struct Common(Arc<Shelf>);
-
-#[derive(Default)]
-struct Shelf {
-    attempts: MemoryAttempts,
-    known: Mutex<Vec<AttemptId>>,
-    /// Until when each process lives.
-    alive: Mutex<HashMap<String, tokio::time::Instant>>,
-}
-
-impl Shelf {
-    fn lives(&self, process: &str) -> bool {
-        let now = clock::now();
-        let alive = self.alive.lock().unwrap();
-        alive.get(process).is_some_and(|until| *until > now)
-    }
-}
-
-impl AttemptStore for Common {
-    fn insert(&self, record: AttemptRecord, most: usize, now: Moment) -> StoreFuture<'_, Inserted> {
-        self.0.known.lock().unwrap().push(record.id().clone());
-        // As it would be stored elsewhere: everything that counts has to survive this.
-        let stored = serde_json::to_vec(&record).unwrap();
-        let record = serde_json::from_slice(&stored).unwrap();
-        self.0.attempts.insert(record, most, now)
-    }
-
-    fn load<'a>(&'a self, id: &'a AttemptId) -> StoreFuture<'a, Option<AttemptRecord>> {
-        self.0.attempts.load(id)
-    }
-
-    fn of_browser<'a>(&'a self, browser: &'a BrowserHash) -> StoreFuture<'a, Vec<AttemptRecord>> {
-        self.0.attempts.of_browser(browser)
-    }
-
-    fn replace(&self, record: AttemptRecord) -> StoreFuture<'_, Replaced> {
-        let stored = serde_json::to_vec(&record).unwrap();
-        let record = serde_json::from_slice(&stored).unwrap();
-        self.0.attempts.replace(record)
-    }
-
-    fn changed<'a>(
-        &'a self,
-        id: &'a AttemptId,
-        seen: u64,
-        at_most: Duration,
-    ) -> StoreFuture<'a, Option<AttemptRecord>> {
-        self.0.attempts.changed(id, seen, at_most)
-    }
-
-    fn beat<'a>(&'a self, process: &'a str, life: Duration) -> StoreFuture<'a, Option<Moment>> {
-        let until = clock::now() + life;
-        let mut alive = self.0.alive.lock().unwrap();
-        alive.insert(process.to_owned(), until);
-        Box::pin(std::future::ready(Ok(None)))
-    }
-
-    fn orphans(&self, most: usize) -> StoreFuture<'_, Vec<Orphan>> {
-        Box::pin(async move {
-            let known = self.0.known.lock().unwrap().clone();
-            let mut orphans = Vec::new();
-            for attempt in known {
-                let record = self.load(&attempt).await?;
-                let runner = record.as_ref().and_then(AttemptRecord::runner);
-                let runner = runner.filter(|runner| !self.0.lives(runner));
-                if let Some(runner) = runner.map(str::to_owned) {
-                    orphans.push(Orphan { attempt, runner });
-                }
-            }
-            orphans.truncate(most);
-            Ok(orphans)
-        })
-    }
-
-    fn ping(&self) -> StoreFuture<'_, ()> {
-        self.0.attempts.ping()
     }
 }
 

@@ -93,9 +93,8 @@ impl RedisAttempts {
         Ok(if added { Inserted::Yes } else { Inserted::Full })
     }
 
-    async fn put(&self, mut record: AttemptRecord) -> Result<Replaced, StoreUnavailable> {
-        let read = record.version().to_string();
-        record.version = record.version().saturating_add(1);
+    async fn put(&self, record: AttemptRecord) -> Result<Replaced, StoreUnavailable> {
+        let read = record.replaces().to_string();
         let keys = self.keys(&record);
         let row = Row::of(&record)?;
         let arguments = [

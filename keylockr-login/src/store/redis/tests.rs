@@ -105,7 +105,10 @@ async fn an_attempt_that_is_over_makes_room_at_once() {
         Ok(Inserted::Yes)
     );
     assert!(record.end(End::Cancelled, at(1)));
-    assert_eq!(store.replace(record.clone()).await, Ok(Replaced::Yes));
+    assert_eq!(
+        store.replace(record.clone().next_version()).await,
+        Ok(Replaced::Yes)
+    );
     assert_eq!(
         store.insert(started(browser(), 1), 1, at(1)).await,
         Ok(Inserted::Yes)
@@ -127,12 +130,18 @@ async fn only_the_version_that_was_read_is_replaced() {
     let mut record = started(browser(), 0);
     here.insert(record.clone(), 9, at(0)).await.unwrap();
     record.phase = Phase::Connected;
-    assert_eq!(there.replace(record.clone()).await, Ok(Replaced::Yes));
+    assert_eq!(
+        there.replace(record.clone().next_version()).await,
+        Ok(Replaced::Yes)
+    );
     record.phase = Phase::Waiting;
-    assert_eq!(here.replace(record.clone()).await, Ok(Replaced::Conflict));
+    assert_eq!(
+        here.replace(record.clone().next_version()).await,
+        Ok(Replaced::Conflict)
+    );
     let stored = here.load(&record.id).await.unwrap().unwrap();
     assert_eq!((stored.phase, stored.version), (Phase::Connected, 2));
-    let unknown = here.replace(started(browser(), 0)).await;
+    let unknown = here.replace(started(browser(), 0).next_version()).await;
     assert_eq!(unknown, Ok(Replaced::Conflict));
 }
 
@@ -149,7 +158,7 @@ async fn twenty_claims_of_two_servers_are_one() {
         let (store, mut record) = (&servers[turn % 2], record.clone());
         async move {
             record.phase = Phase::Used;
-            store.replace(record).await.unwrap()
+            store.replace(record.next_version()).await.unwrap()
         }
     });
     let outcomes = futures_util::future::join_all(claims).await;
@@ -171,7 +180,7 @@ async fn a_change_wakes_whoever_waits_for_it_on_another_server() {
     );
     let mut changed = record.clone();
     changed.phase = Phase::Connected;
-    let (seen, replaced) = tokio::join!(waits, here.replace(changed));
+    let (seen, replaced) = tokio::join!(waits, here.replace(changed.next_version()));
     assert_eq!(replaced, Ok(Replaced::Yes));
     assert_eq!(seen.unwrap().unwrap().unwrap().phase, Phase::Connected);
     let same = there
@@ -225,8 +234,14 @@ async fn attempts_of_a_process_that_is_gone_are_found() {
     // Two try; one has it, and it is no orphan while that one lives.
     assert!(record.take_over("gone", "heir").is_some());
     here.beat("heir", LIFE).await.unwrap();
-    assert_eq!(here.replace(record.clone()).await, Ok(Replaced::Yes));
-    assert_eq!(there.replace(record.clone()).await, Ok(Replaced::Conflict));
+    assert_eq!(
+        here.replace(record.clone().next_version()).await,
+        Ok(Replaced::Yes)
+    );
+    assert_eq!(
+        there.replace(record.clone().next_version()).await,
+        Ok(Replaced::Conflict)
+    );
     assert_eq!(there.orphans(9).await, Ok(vec![]));
     // A life that nobody prolongs ends by itself.
     here.beat("heir", Duration::from_millis(1)).await.unwrap();
@@ -234,7 +249,7 @@ async fn attempts_of_a_process_that_is_gone_are_found() {
     assert_eq!((found.attempt, &*found.runner), (record.id.clone(), "heir"));
     let mut over = there.load(&record.id).await.unwrap().unwrap();
     assert!(over.end(End::Denied, at(1)));
-    assert_eq!(there.replace(over).await, Ok(Replaced::Yes));
+    assert_eq!(there.replace(over.next_version()).await, Ok(Replaced::Yes));
     assert_eq!(here.orphans(9).await, Ok(vec![]), "nothing to be run");
 }
 

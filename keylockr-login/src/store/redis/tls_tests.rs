@@ -141,7 +141,7 @@ async fn everything_goes_over_tls_by_the_root_that_was_given() {
     let seen = record.version;
     let waiting = attempts.changed(&id, seen, Duration::from_secs(20));
     record.phase = Phase::Connected;
-    let (changed, replaced) = tokio::join!(waiting, attempts.replace(record));
+    let (changed, replaced) = tokio::join!(waiting, attempts.replace(record.next_version()));
     assert_eq!(replaced.unwrap(), Replaced::Yes);
     assert!(changed.unwrap().unwrap().version > seen);
 }

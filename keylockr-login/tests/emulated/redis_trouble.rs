@@ -33,7 +33,8 @@ struct Site {
     stage: Stage,
     proxy: ChaosProxy,
     keylockr: KeyLockr,
-    _redis: Server,
+    stores: RedisStores,
+    redis: Server,
 }
 
 impl Site {
@@ -51,12 +52,14 @@ impl Site {
             builder
                 .redis(&stores)
                 .seal_key(SealKey::from_bytes([7; 32]))
+                .keep_connection(true)
         });
         Some(Self {
             stage,
             proxy,
             keylockr,
-            _redis: redis,
+            stores,
+            redis,
         })
     }
 
@@ -109,8 +112,8 @@ impl Site {
         self.stage.emulator.approve(approve).unwrap();
     }
 
-    /// One sign-in that must work.
-    async fn sign_in(&self, user: &str) {
+    /// One sign-in that must work; the browser is that user's.
+    async fn sign_in(&self, user: &str) -> Browser {
         let browser = self.browser();
         let attempt = self.started(&browser).await;
         self.until(&browser, &attempt, "connected").await;
@@ -123,6 +126,19 @@ impl Site {
         };
         timeout(PATIENCE, finishing).await.expect("a session");
         self.is(&browser, user).await;
+        browser
+    }
+
+    /// Waits until a kept connection's socket stands.
+    async fn until_linked(&self, connection: &str) {
+        let linked =
+            |other: &keylockr_emulator::Connection| other.app_id == connection && other.connected;
+        let waiting = async {
+            while !self.stage.emulator.connections().iter().any(linked) {
+                sleep(LOOK).await;
+            }
+        };
+        timeout(PATIENCE, waiting).await.expect("a connection");
     }
 
     /// Whoever is signed in is this one, and the store can be asked.
@@ -178,6 +194,87 @@ async fn a_redis_that_goes_away_refuses_and_comes_back() {
     site.is(&browser, "alice").await;
     assert_eq!(browser.finish(&attempt).await.status, 410);
     assert_eq!(site.stage.sessions.signed_in(), before + 1);
+}
+
+/// Waits until the site knows this browser's session no more.
+async fn until_out(browser: &Browser) {
+    let looking = async {
+        while !matches!(browser.user().await, Ok(None)) {
+            sleep(LOOK).await;
+        }
+    };
+    timeout(PATIENCE, looking).await.expect("signed out");
+}
+
+/// `maxmemory` is reached with `noeviction`: Redis refuses to write and still reads.
+#[tokio::test]
+async fn a_full_redis_lets_nobody_in_and_signs_nobody_out() {
+    let Some(site) = Site::new(3).await else {
+        return;
+    };
+    let (bob, alice) = (site.sign_in("bob").await, site.sign_in("alice").await);
+    let browser = site.browser();
+    let attempt = site.started(&browser).await;
+    site.until(&browser, &attempt, "connected").await;
+    let connection = alice.user().await.unwrap().unwrap().app_id().to_owned();
+    site.until_linked(&connection).await;
+    let before = site.stage.sessions.signed_in();
+    let handshakes = site.stage.network.asked("/handshake");
+    let minute = Duration::from_secs(60);
+    assert_eq!(
+        site.stores.rates().admit("here", 9, minute).await,
+        Ok(Ok(()))
+    );
+
+    site.redis.fill().await;
+    let limited = site.stores.rates().admit("here", 9, minute).await;
+    assert!(limited.is_err(), "no event is counted any more");
+    site.approve(&attempt, "alice");
+    for round in 0..6 {
+        let start = timeout(PATIENCE, site.browser().post("/start", &json!({}))).await;
+        let start = start.expect("a bounded wait");
+        assert_eq!(start.status, 503, "{}", start.text);
+        assert_eq!(start.json()["code"], "store_unavailable", "{}", start.text);
+        assert!(start.header("retry-after").is_some());
+        // The approval is there, and cannot be written down: nobody is told that it is.
+        let status = browser
+            .get(&format!("/status?attempt={}", attempt.id))
+            .await;
+        assert_eq!(status.status, 200, "{}", status.text);
+        assert_ne!(status.json()["status"], "done", "{}", status.text);
+        let finish = browser.finish(&attempt).await;
+        assert!(matches!(finish.status, 409 | 503), "{}", finish.text);
+        assert_eq!(browser.safe_id().await, None);
+        // Whoever is signed in is asked about in Redis, too, and that is reading.
+        let found = bob.user().await.expect("Redis reads");
+        assert!(found.is_some(), "round {round}: bob is signed out");
+        assert_eq!(site.stage.sessions.signed_in(), before);
+        sleep(LOOK).await;
+    }
+    let now = site.stage.network.asked("/handshake");
+    assert_eq!(
+        now, handshakes,
+        "KeyLockr is not asked for what cannot be kept"
+    );
+    // What the phone takes back holds in this process at once, written down or not.
+    site.stage.emulator.revoke(&connection).unwrap();
+    until_out(&alice).await;
+
+    site.redis.make_room().await;
+    // And in every other one as soon as it can be.
+    let other = RedisStores::new(&site.redis.url(), "site").unwrap();
+    let other = site.stage.process("demo", |builder| {
+        builder.redis(&other).seal_key(SealKey::from_bytes([7; 32]))
+    });
+    let there = Browser::new(other, site.stage.sessions.clone());
+    there.set_session(alice.session());
+    until_out(&there).await;
+    site.until(&browser, &attempt, "done").await;
+    assert_eq!(browser.finish(&attempt).await.status, 200);
+    site.is(&browser, "alice").await;
+    site.is(&bob, "bob").await;
+    assert!(matches!(alice.user().await, Ok(None)), "and stays so");
+    site.sign_in("bob").await;
 }
 
 #[tokio::test]

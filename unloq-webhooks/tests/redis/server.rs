@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 /// Runs until it is dropped, and can be killed and started again on the same port.
 pub(crate) struct Server {
     port: u16,
@@ -53,6 +55,29 @@ impl Server {
 
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// From now on it is full: it refuses to write (`OOM`) and still reads.
+    #[allow(dead_code, reason = "not every suite fills one")]
+    pub(crate) async fn fill(&self) {
+        self.configure("maxmemory-policy noeviction").await;
+        self.configure("maxmemory 1").await;
+    }
+
+    /// There is room again.
+    #[allow(dead_code, reason = "not every suite fills one")]
+    pub(crate) async fn make_room(&self) {
+        self.configure("maxmemory 0").await;
+    }
+
+    async fn configure(&self, setting: &str) {
+        let address = ("127.0.0.1", self.port);
+        let mut line = tokio::net::TcpStream::connect(address).await.unwrap();
+        let command = format!("CONFIG SET {setting}\r\n");
+        line.write_all(command.as_bytes()).await.unwrap();
+        let mut said = [0; 5];
+        line.read_exact(&mut said).await.unwrap();
+        assert_eq!(&said, b"+OK\r\n", "{setting}");
     }
 
     /// As `kill -9` does.

@@ -1,3 +1,5 @@
+#!lua
+-- The line above has a full Redis refuse this as a whole: a script that has begun to write may go on writing.
 -- Counts one event, or says in how many milliseconds there is room for it; -1: counted.
 -- KEYS: events. ARGV: limit, window in milliseconds.
 local time = redis.call('TIME')

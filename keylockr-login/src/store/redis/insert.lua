@@ -1,3 +1,5 @@
+#!lua
+-- The line above has a full Redis refuse this as a whole: a script that has begun to write may go on writing.
 -- Adds an attempt unless there are as many live ones as there may be.
 -- KEYS: live, attempt, browser, runners.
 -- ARGV: now, most, id, ends, created, kept for, record, version, runner ('' where nothing runs).

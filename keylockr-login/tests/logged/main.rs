@@ -1,11 +1,14 @@
-//! What a log shows of a whole sign-in, at the level that shows most. A program of its own, because
-//! what tracing records is decided for all threads at once.
+//! What a log shows of a whole sign-in, at the level that shows most, and what a log that cannot be
+//! written changes. A program of its own, because what tracing records is decided for all threads at
+//! once.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[allow(dead_code, reason = "made for the flows")]
 #[path = "../emulated/browser.rs"]
 mod browser;
+#[path = "../../../keylockr-client/tests/emulated/captured.rs"]
+mod captured;
 #[allow(dead_code, reason = "made for the flows")]
 #[path = "../emulated/clock.rs"]
 mod clock;
@@ -13,52 +16,18 @@ mod clock;
 #[path = "../emulated/network.rs"]
 mod network;
 #[allow(dead_code, reason = "made for the flows")]
+#[path = "../emulated/shelf.rs"]
+mod shelf;
+mod sinks;
+#[allow(dead_code, reason = "made for the flows")]
 #[path = "../emulated/stage.rs"]
 mod stage;
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
-use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
-
-use crate::stage::Stage;
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use crate::{captured::Log, stage::Stage};
 
 #[tokio::test(start_paused = true)]
 async fn log_capture_has_no_secrets() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        // Every span with all its fields, whether or not something is said in it.
-        .with_span_events(FmtSpan::FULL)
-        .with_writer(log.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-
+    let (log, _guard) = Log::capture_all();
     let stage = Stage::with(|builder| {
         builder
             .keep_connection(true)
@@ -85,7 +54,7 @@ async fn log_capture_has_no_secrets() {
     browser.cancel(&other).await;
     tokio::time::sleep(std::time::Duration::from_secs(10)).await;
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(
         log.contains("signed in") && log.contains("ended"),
         "the log was captured: {log}"

@@ -7,12 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../../keylockr-client/tests/emulated/captured.rs"]
+mod log;
 mod store;
-
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
 
 use actix_http::Request;
 use actix_session::{Session, SessionMiddleware};
@@ -34,43 +31,13 @@ use keylockr_actix::{
 };
 use keylockr_emulator::conformance::StoreState;
 
-use crate::store::SwitchedStore;
+use crate::{log::Log, store::SwitchedStore};
 
 fn keylockr() -> KeyLockr {
     KeyLockr::builder("demo", "Site")
         .public_origin("https://site.example")
         .build()
         .unwrap()
-}
-
-/// The log of the current thread, as text.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(move || writer.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 async fn text<B: MessageBody>(response: ServiceResponse<B>) -> String {

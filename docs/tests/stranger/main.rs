@@ -9,6 +9,7 @@
 
 mod hooks;
 mod layers;
+#[path = "../../../keylockr-client/tests/emulated/captured.rs"]
 mod log;
 mod program;
 mod quoted;

@@ -11,6 +11,8 @@
 mod clock;
 #[path = "program/killed.rs"]
 mod killed;
+#[path = "../../../keylockr-client/tests/emulated/captured.rs"]
+mod log;
 #[path = "program/own_sessions.rs"]
 mod own_sessions;
 #[path = "program/secrets.rs"]

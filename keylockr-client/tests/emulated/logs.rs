@@ -2,8 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
-use std::io;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Once};
 
 use base64::Engine;
 use base64::prelude::{
@@ -14,40 +13,20 @@ use keylockr_client::proto::{KeyLifetime, Revision};
 use keylockr_emulator::{FaultKind, NewService};
 use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
+use crate::captured::Log;
 use crate::world::{SignedIn, World, appdata, done, seed};
 
-/// Everything that is logged on this thread, records of the `log` crate included.
-#[derive(Clone, Default)]
-pub(crate) struct Capture(Arc<Mutex<Vec<u8>>>);
-
-impl Capture {
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Capture {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 thread_local! {
-    static CURRENT: RefCell<Option<Capture>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Log>> = const { RefCell::new(None) };
 }
 
 /// Hands each record to the capture of the thread that it comes from.
 struct Router;
 
 impl MakeWriter<'_> for Router {
-    type Writer = Capture;
+    type Writer = Log;
 
-    fn make_writer(&self) -> Capture {
+    fn make_writer(&self) -> Log {
         CURRENT.with_borrow(Clone::clone).unwrap_or_default()
     }
 }
@@ -76,7 +55,7 @@ impl Drop for Capturing {
     }
 }
 
-pub(crate) fn start(capture: &Capture) -> Capturing {
+pub(crate) fn start(capture: &Log) -> Capturing {
     install();
     CURRENT.set(Some(capture.clone()));
     Capturing
@@ -134,7 +113,7 @@ fn assert_clean(text: &str, world: &World, user: &SignedIn) {
 
 #[tokio::test(start_paused = true)]
 async fn log_capture_has_no_secrets() {
-    let capture = Capture::default();
+    let capture = Log::default();
     let guard = start(&capture);
     let world = World::new().await;
     world.wire.record();
@@ -193,7 +172,7 @@ async fn trouble_is_logged_without_secrets() {
             code: "\u{1b}[31mred\u{202e}".into(),
         },
     ] {
-        let capture = Capture::default();
+        let capture = Log::default();
         let guard = start(&capture);
         let world = World::new().await;
         world.wire.record();
@@ -222,7 +201,7 @@ async fn trouble_is_logged_without_secrets() {
 #[tokio::test(start_paused = true)]
 async fn replays_are_counted() {
     for kind in [FaultKind::ReplaySame, FaultKind::ReplayReencoded] {
-        let capture = Capture::default();
+        let capture = Log::default();
         let guard = start(&capture);
         let world = World::new().await;
         world.emulator.fault(kind).unwrap();
@@ -242,7 +221,7 @@ async fn replays_are_counted() {
 /// A link says where it stands, and a refused request nothing of the peer's words.
 #[tokio::test(start_paused = true)]
 async fn links_are_logged_by_status() {
-    let capture = Capture::default();
+    let capture = Log::default();
     let guard = start(&capture);
     let world = World::new().await;
     world

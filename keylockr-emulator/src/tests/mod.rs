@@ -9,6 +9,8 @@ mod data;
 mod frames;
 mod handshake;
 mod http;
+#[path = "../../../keylockr-client/tests/emulated/captured.rs"]
+mod log;
 mod login;
 mod network;
 mod peer;

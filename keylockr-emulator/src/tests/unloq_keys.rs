@@ -1,12 +1,8 @@
 //! Personal keys: whose, when, encrypted how, wrong in which ways, and never to be seen.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-};
-
 use serde_json::{Value as Json, json};
 
+use super::log::Log;
 use super::unloq_peer::{
     ALICE, ALICE_ID, BOB, KEY, Pair, configure, ok, refused, request, sign_in, start,
 };
@@ -243,30 +239,9 @@ async fn a_key_that_does_not_fit_is_refused_before_anybody_is_asked() {
     assert_eq!(refused(&unloq, "/v1/encryption/user", body).await.0, 400);
 }
 
-/// What a subscriber wrote.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn no_key_secret_or_token_is_in_a_log_in_debug_or_on_the_page() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter("trace")
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::capture_all();
     let (emulator, unloq) = start().await;
     configure(&unloq, |app| {
         app.mode = KeyMode::Always;
@@ -313,7 +288,7 @@ async fn no_key_secret_or_token_is_in_a_log_in_debug_or_on_the_page() {
         let mut world = emulator.shared().world();
         crate::unloq::control::state(&mut world, "").to_string()
     };
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("a hook was sent"), "the log was there");
     for secret in [
         key.as_str(),

@@ -9,6 +9,8 @@
 mod abuse;
 mod answers;
 mod devices;
+#[path = "../../../keylockr-client/tests/emulated/captured.rs"]
+mod log;
 #[cfg(feature = "metrics")]
 mod metered;
 mod pace;

@@ -1,9 +1,6 @@
 //! Ways to set the hooks up, right and wrong.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use actix_web::{App, HttpResponse, test, web};
 use axum::{
@@ -13,11 +10,11 @@ use axum::{
 };
 use http::{Request, StatusCode};
 use tower::ServiceExt;
-use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 use unloq_webhooks::{
     ConfigError, Hooks, HooksBuilder, Logout, ReplayPolicy, Secret, Signed, UnloqId,
 };
 
+use crate::log::Log;
 use crate::stage::{
     Act, BODY, Delivery, FRONTS, JSON, PATH, SECRET, Stage, reply, secret, signature,
 };
@@ -142,37 +139,12 @@ async fn actix_finds_the_hooks_in_either_wrapping() {
     }
 }
 
-/// What the log says, kept.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(text);
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 #[tokio::test]
 async fn missing_hooks_are_a_logged_500_on_actix() {
     // On axum they do not compile: see the documentation of `unloq_webhooks::axum`.
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::capture();
     for plain in [false, true] {
-        log.0.lock().unwrap().clear();
+        log.clear();
         let route = match plain {
             true => web::post().to(actix_logout),
             false => unloq_webhooks::actix::hook(actix_logout),
@@ -182,7 +154,7 @@ async fn missing_hooks_are_a_logged_500_on_actix() {
         assert_eq!(response.status(), 500, "{plain}");
         let body = test::read_body(response).await;
         assert_eq!(body, r#"{"status":false}"#, "{plain}");
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let text = log.text();
         assert!(
             text.contains("ERROR") && text.contains(".app_data("),
             "{text}"
@@ -232,17 +204,9 @@ async fn a_budget_can_be_set() {
 async fn the_log_of_a_hook_names_its_span_and_no_secret() {
     use std::time::Duration;
 
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        // Every span with all its fields, whether or not something is said in it.
-        .with_span_events(FmtSpan::FULL)
-        .with_writer(log.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::capture_all();
     for front in FRONTS {
-        log.0.lock().unwrap().clear();
+        log.clear();
         let stage = Stage::new(front);
         stage.send(Delivery::genuine()).await;
         stage.send(Delivery::genuine()).await;
@@ -252,7 +216,7 @@ async fn the_log_of_a_hook_names_its_span_and_no_secret() {
         stage
             .send(Delivery::genuine().header("x-unloq-signature", signature(BODY)))
             .await;
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let text = log.text();
         assert!(
             text.contains("unloq.hook{hook=logout}"),
             "{front:?}: {text}"

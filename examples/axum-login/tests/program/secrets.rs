@@ -1,19 +1,14 @@
 //! What nobody but the site and the phone may see, over a whole visit: neither the service's state,
 //! nor its log, nor a line of ours has the note or its key.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use base64::{Engine, prelude::*};
 use keylockr_emulator::{Emulator, conformance::agent::Browser, unloq::AppSettings};
 use serde_json::{Value, json};
 use tokio::{io::AsyncReadExt, process::Child, task::JoinHandle};
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::{
     SECRET,
+    log::Log,
     unloq::{ALICE, Stage},
 };
 
@@ -23,12 +18,7 @@ const LATER: &str = "nor the words of later on";
 #[tokio::test]
 async fn neither_note_nor_filekey_is_anywhere_else() {
     // The emulator's own log: its tasks run on this thread.
-    let emulators = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(emulators.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (emulators, _guard) = Log::capture_all();
     for (family, service) in [("seed", "demo-data"), ("appdata", "demo-app")] {
         let file = std::env::temp_dir().join(format!("note-{family}-{}", std::process::id()));
         let emulator = Emulator::builder().state(&file).start().await.unwrap();
@@ -103,12 +93,7 @@ fn log_of(child: &mut Child) -> JoinHandle<String> {
 /// With UNLOQ: neither the locked note nor the key to it, nor anything that signs in.
 #[tokio::test]
 async fn neither_locked_note_nor_personal_key_is_in_a_log() {
-    let emulators = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(emulators.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (emulators, _guard) = Log::capture_all();
     let file = std::env::temp_dir().join(format!("locked-{}", std::process::id()));
     let emulator = Emulator::builder().state(&file).start().await.unwrap();
     let mut stage = Stage::beside(emulator, &[("RUST_LOG", "trace")]).await;
@@ -236,32 +221,4 @@ fn spellings(bytes: &[u8]) -> Vec<String> {
         spellings.push(BASE64_URL_SAFE.encode(whole));
     }
     spellings
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
 }

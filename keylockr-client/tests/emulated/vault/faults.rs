@@ -12,7 +12,8 @@ use keylockr_emulator::{DropWhen, FaultKind, NewService, RecordScope};
 use tokio::time::sleep;
 
 use super::{Stage, Way, bytes};
-use crate::logs::{Capture, start};
+use crate::captured::Log;
+use crate::logs::start;
 
 fn ver(text: &str) -> Ver {
     Ver::parse(text).unwrap()
@@ -85,7 +86,7 @@ async fn sender_change_enforced() {
 #[tokio::test(start_paused = true)]
 async fn sender_change_observed() {
     for way in Way::APPDATA {
-        let capture = Capture::default();
+        let capture = Log::default();
         let guard = start(&capture);
         let stage = Stage::new().await;
         let config = VaultConfig::new();
@@ -187,7 +188,7 @@ async fn consent_to_damage_ends_with_the_repair() {
 #[tokio::test(start_paused = true)]
 async fn rollback_detected() {
     for way in Way::APPDATA {
-        let capture = Capture::default();
+        let capture = Log::default();
         let guard = start(&capture);
         let stage = Stage::new().await;
         let user = stage.user(way).await;

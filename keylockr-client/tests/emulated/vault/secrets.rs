@@ -8,7 +8,8 @@ use keylockr_emulator::FaultKind;
 use tokio::time::{Duration, sleep};
 
 use super::{Notes, Stage, Way};
-use crate::logs::{Capture, spellings, start};
+use crate::captured::Log;
+use crate::logs::{spellings, start};
 
 /// Read by nobody but the user.
 const DIARY: &str = "Dear diary, nobody but me will ever read these particular words";
@@ -83,7 +84,7 @@ async fn live(stage: &Stage, way: Way) -> Filekey {
 /// K 12.1 with a real client, and security.md D3 with a vault.
 #[tokio::test(start_paused = true)]
 async fn neither_the_service_nor_a_log_sees_filekey_or_content() {
-    let capture = Capture::default();
+    let capture = Log::default();
     let guard = start(&capture);
     for way in Way::ALL {
         let stage = Stage::new().await;

@@ -11,6 +11,7 @@ mod inputs;
 mod leads;
 #[cfg(test)]
 mod properties;
+mod session;
 mod site;
 
 use self::given::Given;
@@ -34,6 +35,8 @@ pub fn api_inputs(input: &[u8]) {
 #[cfg(test)]
 mod tests {
     use std::{fs, path::Path};
+
+    use super::inputs::{Did, every_route_keeps_its_promises};
 
     fn replay(target: &str, check: fn(&[u8])) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -59,23 +62,31 @@ mod tests {
 
     /// Otherwise nothing that the checks forbid could happen in any case.
     #[test]
-    fn an_honest_request_signs_in() {
+    fn an_honest_request_signs_in_and_out() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/api_inputs");
-        for (seed, signs_in) in [
-            ("finish", true),
-            ("finish_newest", true),
-            ("finish_form", true),
-            ("finish_fetch", true),
-            ("finish_early", false),
-            ("finish_no_cookie", false),
-            ("finish_planted", false),
-            ("finish_cross", false),
-            ("finish_two_origins", false),
-            ("verify", false),
+        for (seed, did) in [
+            ("finish", Did::SignIn),
+            ("finish_newest", Did::SignIn),
+            ("finish_form", Did::SignIn),
+            ("finish_fetch", Did::SignIn),
+            ("finish_signed_in", Did::SignIn),
+            ("finish_early", Did::Nothing),
+            ("finish_no_cookie", Did::Nothing),
+            ("finish_planted", Did::Nothing),
+            ("finish_cross", Did::Nothing),
+            ("finish_two_origins", Did::Nothing),
+            ("verify", Did::Nothing),
+            ("logout", Did::Nothing),
+            ("logout_signed_in", Did::SignOut),
+            ("logout_signed_in_form", Did::SignOut),
+            ("logout_signed_in_cross", Did::Nothing),
+            ("page_signed_in", Did::Nothing),
+            ("page_signed_in_unseen", Did::Nothing),
+            ("page_signed_in_idle", Did::SignOut),
+            ("page_signed_in_old", Did::SignOut),
         ] {
             let given = super::Given::read(&fs::read(folder.join(seed)).unwrap()).unwrap();
-            let signed_in = super::inputs::every_route_keeps_its_promises(&given);
-            assert_eq!(signed_in, signs_in, "{seed}");
+            assert_eq!(every_route_keeps_its_promises(&given), did, "{seed}");
         }
     }
 }

@@ -14,11 +14,30 @@ pub(super) struct Given {
     query: String,
     headers: Vec<(String, Vec<u8>)>,
     peer: Option<IpAddr>,
+    session: Option<Ages>,
     body: Vec<u8>,
 }
 
+/// How long ago somebody signed in, and was last seen, in seconds.
+#[derive(Clone, Copy)]
+pub(super) struct Ages {
+    pub(super) signed_in: u32,
+    pub(super) seen: u32,
+}
+
+impl Ages {
+    /// Two numbers; nobody is seen before they sign in.
+    fn read(text: &str) -> Option<Self> {
+        let (signed_in, seen) = text.split_once(' ')?;
+        let signed_in = signed_in.parse().ok()?;
+        let seen = seen.parse::<u32>().ok()?.min(signed_in);
+        Some(Self { signed_in, seen })
+    }
+}
+
 impl Given {
-    /// `/start?next=%2Fa`, then lines of `name: value`, an empty line, the body. `:peer` is who connects.
+    /// `/start?next=%2Fa`, then lines of `name: value`, an empty line, the body. `:peer` is who connects, `:session`
+    /// the [`Ages`] of a session that the request comes with.
     pub(super) fn read(input: &[u8]) -> Option<Self> {
         let mut rest = input;
         let first = line(&mut rest);
@@ -33,6 +52,7 @@ impl Given {
             query: query.to_owned(),
             headers: Vec::new(),
             peer: None,
+            session: None,
             body: Vec::new(),
         };
         loop {
@@ -51,6 +71,9 @@ impl Given {
             }
             match std::str::from_utf8(name).ok()? {
                 ":peer" => given.peer = std::str::from_utf8(value).ok()?.parse().ok(),
+                ":session" => {
+                    given.session = std::str::from_utf8(value).ok().and_then(Ages::read);
+                }
                 name if is_token(name) => given.headers.push((name.to_owned(), value.to_vec())),
                 _ => return None,
             }
@@ -92,6 +115,10 @@ impl Given {
     pub(super) fn says(&self, text: &str) -> bool {
         let body = String::from_utf8_lossy(&self.body);
         self.query.contains(text) || body.contains(text)
+    }
+
+    pub(super) fn session(&self) -> Option<Ages> {
+        self.session
     }
 
     pub(super) fn peer(&self) -> Option<IpAddr> {

@@ -6,14 +6,16 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use super::{
-    given::Given,
+    given::{Ages, Given},
     leads,
-    site::{Begun, CODE, COOKIE, ORIGIN, PROXIES, SAFE_ID, Session, Site},
+    session::Session,
+    site::{Begun, CODE, COOKIE, FORMER, ORIGIN, PROXIES, SAFE_ID, Site},
 };
 use crate::{
     answer::{Answer, AnswerBody},
     attempt::Phase,
     proxies::{Proxy, client_address},
+    record::SessionRecord,
     route::Route,
 };
 
@@ -68,8 +70,15 @@ thread_local! {
         .expect("a runtime");
 }
 
-/// Says whether somebody is signed in now.
-pub(super) fn every_route_keeps_its_promises(given: &Given) -> bool {
+/// What a request did to its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Did {
+    Nothing,
+    SignIn,
+    SignOut,
+}
+
+pub(super) fn every_route_keeps_its_promises(given: &Given) -> Did {
     thread_local! {
         static SITE: Site = RUNTIME.with(|runtime| {
             let _in_it = runtime.enter();
@@ -79,9 +88,11 @@ pub(super) fn every_route_keeps_its_promises(given: &Given) -> bool {
     RUNTIME.with(|runtime| SITE.with(|site| runtime.block_on(judge(given, site))))
 }
 
-async fn judge(given: &Given, site: &Site) -> bool {
+async fn judge(given: &Given, site: &Site) -> Did {
+    let whole = site;
     let site = Begun::new(site).await;
-    let session = Session::default();
+    let former = given.session().map(|ages| site.former(whole, ages));
+    let session = Session::holding(former.clone());
     let answer = site
         .keylockr
         .answer(given.route, given.request(), &session)
@@ -89,10 +100,15 @@ async fn judge(given: &Given, site: &Site) -> bool {
     let who = Who::of(given);
     effects(given, &who, &site, &session).await;
     form(given, &answer, &who);
+    remains(given, former.as_ref(), &site, &session).await;
     // What it began comes to its end.
     drop(answer);
     tokio::task::yield_now().await;
-    !session.signed_in.borrow().is_empty()
+    match (session.signed_in.borrow().len(), session.signed_out.get()) {
+        (0, 0) => Did::Nothing,
+        (0, _) => Did::SignOut,
+        _ => Did::SignIn,
+    }
 }
 
 /// What the request shows of itself, read without any code of ours.
@@ -138,8 +154,12 @@ async fn effects(given: &Given, who: &Who, site: &Begun, session: &Session) {
         assert!(who.has_cookie && who.is_ours, "signed in by a stranger");
         assert_eq!(record.safe_id(), SAFE_ID, "signed in as somebody else");
     }
+    // Whoever looks whether somebody is signed in removes a session that is over.
+    let is_over = given.session().is_some_and(|ages| !may_stand(ages));
     assert!(
-        session.signed_out.get() == 0 || (route == Route::Logout && who.is_ours),
+        session.signed_out.get() == 0
+            || (route == Route::Logout && who.is_ours)
+            || (route == Route::Page && is_over),
         "signed out by {route:?}"
     );
     let used = site.phase(&site.done).await == Some(Phase::Used);
@@ -162,6 +182,50 @@ async fn effects(given: &Given, who: &Who, site: &Begun, session: &Session) {
             "{route:?} made {after:?} of it"
         );
     }
+}
+
+/// Whoever is signed in stays so until they sign out, or somebody signs in there; and then nothing is left of it,
+/// whoever kept the record.
+async fn remains(given: &Given, former: Option<&SessionRecord>, site: &Begun, session: &Session) {
+    let held = session.held.borrow().clone();
+    let begun = session.signed_in.borrow().first().cloned();
+    let handle = |record: &SessionRecord| record.handle().to_owned();
+    if let Some(begun) = &begun {
+        assert_eq!(held.as_ref().map(handle), Some(handle(begun)));
+        assert_eq!(site.whom(begun).await.as_deref(), Some(SAFE_ID));
+    }
+    let (Some(former), Some(ages)) = (former, given.session()) else {
+        assert!(begun.is_some() || held.is_none(), "a session from nowhere");
+        return;
+    };
+    let is_signed_in = site.whom(former).await;
+    if begun.is_some() || session.signed_out.get() > 0 {
+        assert_eq!(is_signed_in, None, "a session that had ended");
+        assert_eq!(held.is_some(), begun.is_some());
+    } else {
+        assert_eq!(held.as_ref().map(handle), Some(handle(former)));
+        match is_signed_in {
+            Some(whom) => assert!(may_stand(ages) && whom == FORMER),
+            None => assert!(!must_stand(ages), "signed out by {:?}", given.route),
+        }
+    }
+}
+
+/// The limits of a session, as they are by default: 12 hours in all, 30 minutes unseen.
+const LIFE: u32 = 12 * 3_600;
+const IDLE: u32 = 30 * 60;
+/// More than any request takes.
+const REQUEST: u32 = 120;
+
+fn may_stand(ages: Ages) -> bool {
+    ages.signed_in < LIFE && ages.seen < IDLE
+}
+
+fn must_stand(ages: Ages) -> bool {
+    may_stand(Ages {
+        signed_in: ages.signed_in.saturating_add(REQUEST),
+        seen: ages.seen.saturating_add(REQUEST),
+    })
 }
 
 /// What the answer says is fit to be said.

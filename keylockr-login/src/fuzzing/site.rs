@@ -1,7 +1,6 @@
 //! A small site in front of a service that nobody reaches, the same at every run.
 
 use std::{
-    cell::{Cell, RefCell},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -12,20 +11,24 @@ use keylockr_client::{
 };
 use keylockr_proto::{SignPublic, SignSecret};
 
+use super::{given::Ages, session::Session};
 use crate::{
     Client, KeyLockr, Limits,
     attempt::{AttemptRecord, Code, Phase},
     binding::{AttemptId, BrowserHash, BrowserSecret},
     held_key::HeldKey,
     moment::Moment,
+    policy::Revocations,
     principal::Principal,
     proxies::Proxy,
-    record::SessionRecord,
+    record::{SessionRecord, SignInMethod},
     return_to::ReturnTo,
     running::Approved,
     sealed::Purpose,
-    session::{HttpSession, SessionUnavailable},
-    store::{AttemptStore, Inserted, MemoryAttempts, Orphan, Replaced, StoreFuture},
+    store::{
+        AttemptStore, Inserted, MemoryAttempts, MemoryRevocations, Orphan, Replaced,
+        RevocationStore, Revoked, Sought, StoreFuture,
+    },
 };
 
 pub(super) const ORIGIN: &str = "https://site.example";
@@ -33,21 +36,45 @@ pub(super) const ORIGIN: &str = "https://site.example";
 pub(super) const COOKIE: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 /// Whom the phone of that browser named.
 pub(super) const SAFE_ID: &str = "2001";
+/// Who is signed in before, where somebody is.
+pub(super) const FORMER: &str = "2002";
 /// What the code of the attempt that waits says. Only its own browser may see it.
 pub(super) const CODE: &str = "keylockr://sso?tmp_id=the-code";
 pub(super) const PROXIES: [&str; 3] = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32"];
 
 /// A store that can be emptied.
 #[derive(Default)]
-struct Emptied(Mutex<Arc<MemoryAttempts>>);
+struct Emptied<S>(Mutex<Arc<S>>);
 
-impl Emptied {
-    fn now(&self) -> Arc<MemoryAttempts> {
+impl<S: Default> Emptied<S> {
+    fn now(&self) -> Arc<S> {
         Arc::clone(&self.0.lock().expect("nobody panics with it"))
+    }
+
+    fn empty(&self) {
+        *self.0.lock().expect("nobody panics with it") = Arc::default();
     }
 }
 
-impl AttemptStore for Emptied {
+impl RevocationStore for Emptied<MemoryRevocations> {
+    fn revoke(&self, whom: Revoked, at: Moment, keep_until: Moment) -> StoreFuture<'_, ()> {
+        Box::pin(async move { self.now().revoke(whom, at, keep_until).await })
+    }
+
+    fn look_up<'a>(&'a self, sought: Sought<'a>) -> StoreFuture<'a, Revocations> {
+        Box::pin(async move { self.now().look_up(sought).await })
+    }
+
+    fn known(&self, sought: Sought<'_>) -> Option<Revocations> {
+        self.now().known(sought)
+    }
+
+    fn ping(&self) -> StoreFuture<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl AttemptStore for Emptied<MemoryAttempts> {
     fn is_shared(&self) -> bool {
         false
     }
@@ -93,7 +120,8 @@ impl AttemptStore for Emptied {
 /// What all runs of a thread have in common; making it anew would be nearly all their time.
 pub(super) struct Site {
     keylockr: KeyLockr,
-    attempts: Arc<Emptied>,
+    attempts: Arc<Emptied<MemoryAttempts>>,
+    revocations: Arc<Emptied<MemoryRevocations>>,
     sign: SignPublic,
 }
 
@@ -104,8 +132,10 @@ impl Site {
             .build()
             .expect("a client");
         let proxies = PROXIES.map(|text| text.parse::<Proxy>().expect("a network"));
-        let attempts = Arc::new(Emptied::default());
+        let attempts = Arc::new(Emptied::<MemoryAttempts>::default());
         let store: Arc<dyn AttemptStore> = attempts.clone();
+        let revocations = Arc::new(Emptied::<MemoryRevocations>::default());
+        let revoked: Arc<dyn RevocationStore> = revocations.clone();
         let keylockr = KeyLockr::builder("demo", "Acme <Web>")
             .client(client)
             .public_origin(ORIGIN)
@@ -114,11 +144,13 @@ impl Site {
             .trusted_proxies(proxies)
             .seal_key([5; 32])
             .attempts(store)
+            .revocations(revoked)
             .build()
             .expect("a service");
         Self {
             keylockr,
             attempts,
+            revocations,
             sign: SignSecret::from_bytes(&[9; 32]).public(),
         }
     }
@@ -134,7 +166,8 @@ pub(super) struct Begun {
 
 impl Begun {
     pub(super) async fn new(site: &Site) -> Self {
-        *site.attempts.0.lock().expect("nobody panics with it") = Arc::default();
+        site.attempts.empty();
+        site.revocations.empty();
         let browser = BrowserSecret::parse(COOKIE).expect("a cookie").hash();
         let sign = &site.sign;
         let site = Self {
@@ -185,6 +218,34 @@ impl Begun {
         record
     }
 
+    /// A session of somebody else in the same browser, checked just now.
+    pub(super) fn former(&self, site: &Site, ages: Ages) -> SessionRecord {
+        let now = self.keylockr.shared().now();
+        let ago = |seconds: u32| {
+            let millis = u64::from(seconds) * 1_000;
+            Moment::from_millis(now.as_millis().saturating_sub(millis))
+        };
+        let principal = Principal {
+            safe_id: FORMER.to_owned(),
+            app_id: "4712".to_owned(),
+            nickname: Some("<x-bob>".to_owned()),
+            sign_pk: site.sign.to_base64(),
+        };
+        let began = ago(ages.signed_in);
+        let record = SessionRecord::begin(&principal, "former", SignInMethod::Code, began, now);
+        let mut record = record.expect("ids that a record can hold");
+        record.seen_at = ago(ages.seen);
+        record
+    }
+
+    /// Whom this record signs in, in whatever session it stands.
+    pub(super) async fn whom(&self, record: &SessionRecord) -> Option<String> {
+        let session = Session::holding(Some(record.clone()));
+        let user = self.keylockr.resolve(&session).await;
+        let user = user.expect("stores in memory, and nobody to be asked");
+        user.map(|user| user.safe_id().to_owned())
+    }
+
     async fn insert(&self, record: AttemptRecord) {
         let shared = self.keylockr.shared();
         let inserted = shared.attempts.insert(record, 100, shared.now()).await;
@@ -202,37 +263,6 @@ impl Begun {
 fn id(digit: char) -> AttemptId {
     let text: String = std::iter::repeat_n(digit, 32).collect();
     AttemptId::parse(&text).expect("a handle")
-}
-
-/// One request's session, and what was done to it.
-#[derive(Default)]
-pub(super) struct Session {
-    pub(super) signed_in: RefCell<Vec<SessionRecord>>,
-    pub(super) signed_out: Cell<usize>,
-}
-
-impl HttpSession for Session {
-    async fn read(&self) -> Result<Option<SessionRecord>, SessionUnavailable> {
-        Ok(None)
-    }
-
-    async fn sign_in(
-        &self,
-        record: &SessionRecord,
-        _: &[String],
-    ) -> Result<(), SessionUnavailable> {
-        self.signed_in.borrow_mut().push(record.clone());
-        Ok(())
-    }
-
-    async fn write(&self, _: &SessionRecord) -> Result<(), SessionUnavailable> {
-        Ok(())
-    }
-
-    async fn sign_out(&self) -> Result<(), SessionUnavailable> {
-        self.signed_out.set(self.signed_out.get() + 1);
-        Ok(())
-    }
 }
 
 /// A network without a service.

@@ -8,6 +8,8 @@
     reason = "a test fails by panicking, and says aloud what it skips"
 )]
 
+#[path = "../../../keylockr-client/tests/tls/mod.rs"]
+mod certificates;
 mod command;
 mod doctor;
 mod frames;

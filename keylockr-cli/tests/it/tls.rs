@@ -1,60 +1,23 @@
 //! A service behind TLS, with certificates made for tests.
-//!
-//! `root` signs `good`, for localhost and 127.0.0.1, and `other`, for another name. Their keys protect
-//! nothing.
-
-use std::sync::Arc;
 
 use keylockr_emulator::Emulator;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::aws_lc_rs,
-        pki_types::{CertificateDer, PrivateKeyDer},
-    },
-};
+use tokio::net::TcpStream;
 
+use crate::certificates::{self, Certificate, GOOD, OTHER, ROOT};
 use crate::command::{Ran, run};
 
-const ROOT: &[u8] = include_bytes!("../tls/root.der");
-const GOOD: (&[u8], &[u8]) = (
-    include_bytes!("../tls/good.der"),
-    include_bytes!("../tls/good.key.der"),
-);
-const OTHER: (&[u8], &[u8]) = (
-    include_bytes!("../tls/other.der"),
-    include_bytes!("../tls/other.key.der"),
-);
-
 /// TLS before an emulator: its origin.
-async fn front(emulator: &Emulator, (certificate, key): (&[u8], &[u8])) -> String {
-    let certificates = [certificate, ROOT].map(|der| CertificateDer::from(der.to_vec()));
-    let key = PrivateKeyDer::try_from(key.to_vec()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(certificates.to_vec(), key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let origin = format!("https://{}", listener.local_addr().unwrap());
+async fn front(emulator: &Emulator, certificate: Certificate) -> String {
     let behind = emulator.api().replace("http://", "");
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let (acceptor, behind) = (acceptor.clone(), behind.clone());
-            tokio::spawn(async move {
-                let mut client = acceptor.accept(stream).await.ok()?;
-                let mut service = TcpStream::connect(behind).await.ok()?;
-                tokio::io::copy_bidirectional(&mut client, &mut service)
-                    .await
-                    .ok()
-            });
+    let port = certificates::serve(certificate, move |mut client| {
+        let behind = behind.clone();
+        async move {
+            if let Ok(mut service) = TcpStream::connect(behind).await {
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut service).await;
+            }
         }
     });
-    origin
+    format!("https://127.0.0.1:{}", port.await)
 }
 
 /// The root as a file, in both forms that it may have.

@@ -3,6 +3,8 @@
 #![cfg(feature = "net")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../tls/mod.rs"]
+mod certificates;
 mod http;
 mod tls;
 

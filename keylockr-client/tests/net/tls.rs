@@ -1,63 +1,24 @@
 //! Certificates that are good, and those that are not.
-//!
-//! `tests/tls/` holds a root made for these tests and two certificates under it: `good` for localhost
-//! and 127.0.0.1, `other` for another name. Their keys protect nothing.
-
-use std::sync::Arc;
 
 use keylockr_client::proto::{ClientKeys, Family, KeyLifetime};
 use keylockr_client::{NetTransport, SocketError, SocketTarget, Transport, TransportErrorKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use url::Url;
 
+use crate::certificates::{self, Certificate, GOOD, OTHER, ROOT};
 use crate::http::{get, kind, serve};
 
-const ROOT: &[u8] = include_bytes!("../tls/root.der");
-const GOOD: (&[u8], &[u8]) = (
-    include_bytes!("../tls/good.der"),
-    include_bytes!("../tls/good.key.der"),
-);
-const OTHER: (&[u8], &[u8]) = (
-    include_bytes!("../tls/other.der"),
-    include_bytes!("../tls/other.key.der"),
-);
-
 /// A TLS server that answers every request and every upgrade alike.
-async fn serve_tls(certificate: (&'static [u8], &'static [u8]), host: &str) -> String {
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![CertificateDer::from(certificate.0)],
-            PrivateKeyDer::Pkcs8(certificate.1.into()),
-        )
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let Ok(mut stream) = acceptor.accept(stream).await else {
-                    return;
-                };
-                let mut head = [0; 4096];
-                let _ = stream.read(&mut head).await;
-                let _ = stream
-                    .write_all(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
-                    .await;
-                let _ = stream.shutdown().await;
-            });
-        }
+async fn serve_tls(certificate: Certificate, host: &str) -> String {
+    let port = certificates::serve(certificate, |mut stream| async move {
+        let mut head = [0; 4096];
+        let _ = stream.read(&mut head).await;
+        let _ = stream
+            .write_all(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
+            .await;
+        let _ = stream.shutdown().await;
     });
-    format!("https://{host}:{port}/")
+    format!("https://{host}:{}/", port.await)
 }
 
 fn target(origin: &str) -> SocketTarget {

@@ -1,6 +1,7 @@
 //! Configuration of the login service; [`build`] checks it as a whole.
 
 mod build;
+mod settings;
 
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 

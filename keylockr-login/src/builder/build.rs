@@ -1,40 +1,30 @@
-//! All settings checked together, and the service made of them.
+//! The service, made of all settings; [`settings`](super::settings) judges them.
 
 use std::{
     sync::{Arc, Mutex, Once, atomic::AtomicBool},
     time::Duration,
 };
 
-use keylockr_client::{
-    CancellationToken, Client, DEFAULT_BASE_URL,
-    proto::login::{LoginConfig, VerifyPolicy},
-};
-use keylockr_proto::{
-    AppId, AppTag, DisplayName, Family, Revision, SafeId, Service, SvcId, VerifyOutcome,
-    VerifyRequest,
-};
+use keylockr_client::{CancellationToken, proto::login::VerifyPolicy};
+use keylockr_proto::{AppId, DisplayName, Family, Revision, SafeId, VerifyOutcome, VerifyRequest};
 use tokio_util::task::TaskTracker;
 
 use super::KeyLockrBuilder;
 use crate::{
-    binding::random,
     checks::Checks,
     connections::Connections,
-    key_policy::{KeyPolicy, KeySource},
+    key_policy::KeySource,
     keylockr::KeyLockr,
     limiter::Limiter,
     moment::Axis,
-    origin::Site,
-    return_to::ReturnTo,
     revoked::RevokedList,
-    sealed::{SealKey, SealKeys},
+    sealed::SealKeys,
     shared::Shared,
     start_error::{ConfigError, StartError},
     starting::process_name,
-    store::{Attempts, Gate, MemoryAttempts, MemoryRevocations, MemorySessions},
+    store::{AttemptStore, Attempts, Gate, MemoryAttempts, MemoryRevocations, MemorySessions},
     streams::Streams,
     turns::Turns,
-    vault::VaultSite,
 };
 
 impl KeyLockrBuilder {
@@ -71,56 +61,20 @@ impl KeyLockrBuilder {
         Ok(keylockr)
     }
 
-    fn shared(self) -> Result<Shared, ConfigError> {
-        let service = self.service_config()?;
+    fn shared(mut self) -> Result<Shared, ConfigError> {
+        let service = self.checked_service()?;
         let plain_name =
             DisplayName::truncated(&self.site_title).map_err(|_| ConfigError::SiteTitle)?;
-        let site = match &self.public_origin {
-            None => Site::Loopback,
-            Some(origin) => {
-                Site::parse(origin).map_err(|_| ConfigError::PublicOrigin(origin.clone()))?
-            }
+        let site = self.checked_site()?;
+        self.check_attempts()?;
+        let vault = self.checked_vault(&service, &site)?;
+        let attempts: Arc<dyn AttemptStore> = match self.attempts.take() {
+            Some(attempts) => attempts,
+            None => Arc::new(MemoryAttempts::new()),
         };
-        let life = self.attempt_life;
-        if life < Duration::from_secs(1) || life > LoginConfig::MAX_LIFE {
-            return Err(ConfigError::AttemptLife);
-        }
-        if matches!(self.keys, KeyPolicy::Fixed(..))
-            && !(self.family == Family::AppData && self.minimum == Revision::Two)
-        {
-            return Err(ConfigError::FixedKeys);
-        }
-        let vault = match &self.bindings {
-            Some(_) => Some(self.vault.unwrap_or_default().with_binding(true)),
-            None => self.vault,
-        };
-        if vault.is_some() && !service.wants_app_data() {
-            return Err(ConfigError::VaultWithoutAppData);
-        }
-        let vault = vault.map(|config| VaultSite {
-            config,
-            at_sign_in: self.filekey_at_sign_in || self.bindings.is_some(),
-            bindings: self.bindings,
-            name: site.name().to_owned(),
-        });
-        let attempts = self
-            .attempts
-            .unwrap_or_else(|| Arc::new(MemoryAttempts::new()));
-        let seal = match self.seal {
-            Some(seal) => seal,
-            None if attempts.is_shared() => return Err(ConfigError::SealKey),
-            None => SealKey::from_bytes(random().map_err(|_| ConfigError::NoEntropy)?),
-        };
-        let client = match self.client {
-            Some(client) => client,
-            None => {
-                let client = Client::builder(&api(self.api)).pins(self.pins);
-                match self.replay {
-                    Some(memory) => client.replay_memory(memory).build()?,
-                    None => client.build()?,
-                }
-            }
-        };
+        let seal = self.checked_seal(attempts.is_shared())?;
+        let client = self.checked_client()?;
+        let mount = self.checked_mount()?;
         let revocations = self
             .revocations
             .unwrap_or_else(|| Arc::new(MemoryRevocations::default()));
@@ -129,11 +83,11 @@ impl KeyLockrBuilder {
         Ok(Shared {
             service,
             verify: self.verify,
-            mount: mount(&self.mount)?,
+            mount,
             plain_name,
             site_title: self.site_title,
             site,
-            attempt_life: life,
+            attempt_life: self.attempt_life,
             proxies: self.proxies,
             session: self.session,
             keys: KeySource::from(self.keys),
@@ -174,23 +128,6 @@ impl KeyLockrBuilder {
             warn_secure_cookie: Once::new(),
         })
     }
-
-    fn service_config(&self) -> Result<Service, ConfigError> {
-        let tag =
-            |text: &str| AppTag::parse(text).map_err(|_| ConfigError::AppTag(text.to_owned()));
-        let bad = || ConfigError::Service(self.service.clone());
-        match self.family {
-            Family::Seed => Ok(Service::Seed {
-                svc_id: SvcId::parse(&self.service).map_err(|_| bad())?,
-                app_tag: self.app_tag.as_deref().map(tag).transpose()?,
-            }),
-            Family::AppData => Ok(Service::AppData {
-                app_tag: AppTag::parse(&self.service).map_err(|_| bad())?,
-                app_data: self.ask_app_data,
-                minimum: self.minimum,
-            }),
-        }
-    }
 }
 
 impl Shared {
@@ -224,37 +161,3 @@ impl Shared {
 
 /// An id that nobody has: the largest of a 32-bit counter.
 const NOBODY: &str = "2147483647";
-
-/// Where the API is.
-fn api(configured: Option<String>) -> String {
-    if let Some(api) = configured {
-        return api;
-    }
-    match std::env::var("KEYLOCKR_API") {
-        Ok(api) if !api.is_empty() => {
-            if api.starts_with("http:") {
-                tracing::warn!(
-                    name: "keylockr.api.emulated",
-                    "KEYLOCKR_API is plain http, an emulator's: whoever reaches that signs in as anybody"
-                );
-            }
-            tracing::info!(name: "keylockr.api.from_environment", "the API is what KEYLOCKR_API says");
-            api
-        }
-        _ => DEFAULT_BASE_URL.to_owned(),
-    }
-}
-
-/// A mount as routes are written below it: a local path without a slash at its end, or nothing.
-fn mount(text: &str) -> Result<String, ConfigError> {
-    let path = text.trim_end_matches('/');
-    if path.is_empty() {
-        return Ok(String::new());
-    }
-    let local = ReturnTo::parse(path);
-    if local.as_str() == path && !path.contains(['?', '#']) {
-        Ok(path.to_owned())
-    } else {
-        Err(ConfigError::Mount(text.to_owned()))
-    }
-}

@@ -210,3 +210,12 @@ async fn a_store_from_outside_counts_and_forgets() {
     assert_eq!(stage.browser().post("/start", &nothing).await.status, 201);
     assert_eq!(store.ids().len(), 1);
 }
+
+/// Each process would seal with a key of its own, and none could go on with what another left.
+#[test]
+fn a_shared_store_needs_a_seal_key() {
+    use keylockr_login::{ConfigError, KeyLockr};
+    let site = || KeyLockr::builder("demo", "Acme Web").attempts(Arc::new(Common::default()));
+    assert!(matches!(site().build(), Err(ConfigError::SealKey)));
+    assert!(site().seal_key([7; 32]).build().is_ok());
+}

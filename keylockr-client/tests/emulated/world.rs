@@ -1,6 +1,7 @@
 //! A client and an emulator in one process, with no socket between them: under paused time a whole
 //! login takes no time at all.
 
+mod direct;
 mod wire;
 
 use std::sync::Arc;

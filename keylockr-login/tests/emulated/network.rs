@@ -1,11 +1,11 @@
 //! The way to the emulator without a network, and its troubles.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+#[path = "../../../keylockr-client/tests/emulated/world/direct.rs"]
+mod direct;
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use keylockr_client::{
@@ -13,8 +13,6 @@ use keylockr_client::{
     Transport, TransportError, TransportErrorKind,
 };
 use keylockr_emulator::{Emulator, EmulatorSocket, Message};
-
-const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// How the way to KeyLockr is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,17 +106,7 @@ impl Transport for Network {
     fn http(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             self.pass(request.url.path()).await?;
-            let (status, _, body) = self
-                .emulator
-                .http(
-                    request.method.as_str(),
-                    request.url.path(),
-                    request.content_type,
-                    request.body,
-                    PEER,
-                )
-                .await;
-            Ok(HttpResponse { status, body })
+            direct::call(&self.emulator, request).await
         })
     }
 
@@ -126,11 +114,7 @@ impl Transport for Network {
         Box::pin(async move {
             let url = target.url();
             self.pass(url.path()).await.map_err(SocketError::Failed)?;
-            let address = format!("{}?{}", url.path(), url.query().unwrap_or_default());
-            let socket = self
-                .emulator
-                .socket(&address, PEER)
-                .map_err(SocketError::Refused)?;
+            let socket = direct::connect(&self.emulator, &target)?;
             self.seen.open.fetch_add(1, Ordering::SeqCst);
             Ok(Box::new(Line {
                 socket,
@@ -156,20 +140,14 @@ impl Socket for Line {
     fn receive(&mut self) -> BoxFuture<'_, Result<SocketEvent, TransportError>> {
         Box::pin(async move {
             loop {
-                return Ok(match self.socket.recv().await {
-                    Some(Message::Binary(frame)) => {
-                        if let Some(kept) = self.seen.kept.lock().unwrap().as_mut() {
-                            kept.push(frame);
-                            continue;
-                        }
-                        SocketEvent::Binary(frame.into())
-                    }
-                    Some(Message::Close(code)) => SocketEvent::Closed { code: Some(code) },
-                    Some(Message::Text(_) | Message::Ping(_) | Message::Pong(_)) => {
-                        SocketEvent::Activity
-                    }
-                    None => SocketEvent::Closed { code: None },
-                });
+                let frame = match direct::frame(&mut self.socket).await {
+                    Ok(frame) => frame,
+                    Err(event) => return Ok(event),
+                };
+                match self.seen.kept.lock().unwrap().as_mut() {
+                    Some(kept) => kept.push(frame),
+                    None => return Ok(SocketEvent::Binary(frame.into())),
+                }
             }
         })
     }

@@ -19,7 +19,7 @@ mod network;
 #[path = "../emulated/shelf.rs"]
 mod shelf;
 mod sinks;
-#[allow(dead_code, reason = "made for the flows")]
+#[allow(dead_code, unused_imports, reason = "made for the flows")]
 #[path = "../emulated/stage.rs"]
 mod stage;
 

@@ -1,20 +1,19 @@
 //! The emulator as a transport, and what befalls its frames and sockets on the way.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keylockr_client::{
-    BoxFuture, HttpRequest, HttpResponse, MAX_MESSAGE, Socket, SocketError, SocketEvent,
+    BoxFuture, HttpRequest, HttpResponse, Socket, SocketError, SocketEvent,
     SocketTarget, Transport, TransportError, TransportErrorKind,
 };
 use keylockr_emulator::{Emulator, EmulatorSocket, Message};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+use super::direct;
 
 /// What happens to the frames of the service on their way.
 #[derive(Clone, Debug)]
@@ -143,20 +142,7 @@ impl Transport for InProcess {
             if self.away.load(Ordering::SeqCst) {
                 return Err(TransportErrorKind::Connect.into());
             }
-            let (status, _, body) = self
-                .emulator
-                .http(
-                    request.method.as_str(),
-                    request.url.path(),
-                    request.content_type,
-                    request.body,
-                    PEER,
-                )
-                .await;
-            if body.len() > request.limit {
-                return Err(TransportErrorKind::TooLarge.into());
-            }
-            Ok(HttpResponse { status, body })
+            direct::call(&self.emulator, request).await
         })
     }
 
@@ -175,11 +161,7 @@ impl Transport for InProcess {
             if self.away.load(Ordering::SeqCst) {
                 return Err(SocketError::Failed(TransportErrorKind::Connect.into()));
             }
-            let address = format!("{}?{}", url.path(), url.query().unwrap_or_default());
-            let socket = self
-                .emulator
-                .socket(&address, PEER)
-                .map_err(SocketError::Refused)?;
+            let socket = direct::connect(&self.emulator, &target)?;
             self.open.fetch_add(1, Ordering::SeqCst);
             let mut number = 0;
             self.fate.send_modify(|fate| {
@@ -266,26 +248,17 @@ impl InProcessSocket {
                     None => std::future::pending().await,
                 }
             };
-            let message = tokio::select! {
+            let frame = tokio::select! {
                 biased;
                 () = due => {
                     let (_, bytes) = self.held.pop_front().unwrap();
                     return SocketEvent::Binary(bytes.into());
                 }
-                message = self.socket.recv() => message,
+                frame = direct::frame(&mut self.socket) => frame,
             };
-            match message {
-                Some(Message::Binary(bytes)) if bytes.len() > MAX_MESSAGE => {
-                    return SocketEvent::Oversized;
-                }
-                Some(Message::Binary(bytes)) => self.take_in(bytes),
-                Some(Message::Ping(bytes)) => {
-                    self.socket.send(Message::Pong(bytes)).await;
-                    return SocketEvent::Activity;
-                }
-                Some(Message::Text(_) | Message::Pong(_)) => return SocketEvent::Activity,
-                Some(Message::Close(code)) => return SocketEvent::Closed { code: Some(code) },
-                None => return SocketEvent::Closed { code: None },
+            match frame {
+                Ok(bytes) => self.take_in(bytes),
+                Err(event) => return event,
             }
         }
     }

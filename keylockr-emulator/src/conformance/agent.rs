@@ -67,6 +67,16 @@ impl Browser {
         }
     }
 
+    /// Another profile with the same cookies, for an application that is at `origin` now.
+    #[must_use]
+    pub fn moved_to(&self, origin: &str) -> Self {
+        Self {
+            cookies: Mutex::new(self.jar().clone()),
+            headers: self.headers.clone(),
+            ..Self::new(origin)
+        }
+    }
+
     /// The origin that it names.
     #[must_use]
     pub fn origin(&self) -> &str {

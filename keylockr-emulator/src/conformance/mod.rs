@@ -20,6 +20,7 @@
 
 pub mod admission;
 pub mod agent;
+pub mod bad_days;
 pub mod bad_service;
 pub mod binding;
 pub mod completion;
@@ -231,6 +232,14 @@ macro_rules! conformance_suite {
                 weak_server_keys_start_nothing,
                 graceful_stop_with_open_streams,
             }
+            bad_days {
+                clocks_hours_apart,
+                absurd_clock_starts_nothing,
+                clock_steps_during_a_login,
+                hung_up_at_the_approval,
+                application_started_again,
+                service_started_again,
+            }
         }
     };
 }
@@ -257,6 +266,7 @@ mod tests {
         let list = include_str!("mod.rs");
         let sources = [
             include_str!("admission.rs"),
+            include_str!("bad_days.rs"),
             include_str!("binding.rs"),
             include_str!("completion.rs"),
             include_str!("finish.rs"),

@@ -1,5 +1,8 @@
 //! The service and the phones, as the checks move them.
 
+use std::net::SocketAddr;
+use std::path::Path;
+
 use crate::{Connection, Direction, Emulator, Fault, NewService, Pending};
 
 /// An emulator whose refusals are a check's mistake.
@@ -11,6 +14,31 @@ impl Service {
     pub async fn start() -> Self {
         let started = Emulator::builder().handshake_limit(0).start().await;
         Self(started.expect("an emulator on loopback"))
+    }
+
+    /// Starts one that keeps its state in this file, and finds there what another one kept.
+    pub async fn keeping(state: &Path) -> Self {
+        let emulator = Emulator::builder().handshake_limit(0).state(state);
+        Self(emulator.start().await.expect("an emulator on loopback"))
+    }
+
+    /// Stops in good order: what it keeps is written.
+    pub async fn stop(self) {
+        self.0.stop().await;
+    }
+
+    /// Sets the service's clock this many seconds ahead, or behind.
+    pub fn set_clock_offset(&self, seconds: i64) {
+        self.0.set_clock_offset(seconds);
+    }
+
+    /// Where its API listens.
+    #[track_caller]
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        let api = self.api();
+        let address = api.trim_start_matches("http://").parse();
+        address.expect("an address on loopback")
     }
 
     /// Its API's origin.

@@ -42,7 +42,15 @@ impl Stage {
 
     /// With a changed setup.
     pub async fn with(adapter: &impl Adapter, change: impl FnOnce(&mut Setup)) -> Self {
-        let service = Service::start().await;
+        Self::of(adapter, Service::start().await, change).await
+    }
+
+    /// With a service of the check's own.
+    pub async fn of(
+        adapter: &impl Adapter,
+        service: Service,
+        change: impl FnOnce(&mut Setup),
+    ) -> Self {
         let mut setup = Setup::new(service.api(), "demo");
         change(&mut setup);
         let app = adapter.serve(setup.clone()).await;

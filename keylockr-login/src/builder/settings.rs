@@ -132,7 +132,8 @@ fn api(configured: Option<String>) -> String {
     }
 }
 
-#[cfg(all(test, feature = "net"))]
+#[cfg(test)]
+#[cfg(feature = "net")]
 mod tests {
     use keylockr_client::{VaultConfig, proto::SignSecret};
     use keylockr_proto::BoxSecret;

@@ -11,6 +11,7 @@
 )]
 
 mod admission;
+mod altered;
 mod attempts;
 mod bad_days;
 mod browser;
@@ -21,6 +22,7 @@ mod chaos;
 mod clock;
 mod events;
 mod faults;
+mod flood;
 mod listing;
 #[cfg(feature = "metrics")]
 mod metered;

@@ -1,10 +1,7 @@
 //! Browsers that hold their own keys (K 7.8), under paused time and with two processes. What HTTP
 //! shows of them is in the emulator's suite.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use keylockr_client::{
@@ -15,12 +12,12 @@ use keylockr_client::{
     },
 };
 use keylockr_login::{
-    AttemptId, AttemptRecord, AttemptStore, Family, KeyLockrBuilder, Orphan, Refusal,
-    SessionRecord, SignInMethod, StoreFuture,
+    AttemptId, AttemptStore, Family, KeyLockrBuilder, Refusal, SessionRecord, SignInMethod,
 };
 use serde_json::{Value, json};
 
 use crate::{
+    altered::{Alteration, Altered},
     browser::{Browser, Got},
     network::Weather,
     stage::{Common, ORIGIN, Stage, State},
@@ -253,76 +250,6 @@ async fn a_session_store_that_is_down_signs_nobody_in() {
         let expected = if state == State::Down { 200 } else { 410 };
         assert_eq!(again, expected, "{state:?}");
         browser.logout().await;
-    }
-}
-
-/// A store that somebody else can write to: a record's members may be altered.
-#[derive(Default)]
-struct Altered {
-    store: Common,
-    alter: Mutex<Option<Alteration>>,
-}
-
-type Alteration = Box<dyn Fn(&mut Value) + Send>;
-
-impl AttemptStore for Altered {
-    fn load<'a>(&'a self, id: &'a AttemptId) -> StoreFuture<'a, Option<AttemptRecord>> {
-        Box::pin(async move {
-            let record = self.store.load(id).await?;
-            let alter = self.alter.lock().unwrap();
-            Ok(record.map(|record| {
-                let mut stored = serde_json::to_value(record).unwrap();
-                if let Some(alter) = &*alter {
-                    alter(&mut stored);
-                }
-                serde_json::from_value(stored).unwrap()
-            }))
-        })
-    }
-
-    fn insert(
-        &self,
-        record: AttemptRecord,
-        most: usize,
-        now: keylockr_login::Moment,
-    ) -> StoreFuture<'_, keylockr_login::Inserted> {
-        self.store.insert(record, most, now)
-    }
-
-    fn of_browser<'a>(
-        &'a self,
-        browser: &'a keylockr_login::BrowserHash,
-    ) -> StoreFuture<'a, Vec<AttemptRecord>> {
-        self.store.of_browser(browser)
-    }
-
-    fn replace(&self, record: AttemptRecord) -> StoreFuture<'_, keylockr_login::Replaced> {
-        self.store.replace(record)
-    }
-
-    fn changed<'a>(
-        &'a self,
-        id: &'a AttemptId,
-        seen: u64,
-        at_most: Duration,
-    ) -> StoreFuture<'a, Option<AttemptRecord>> {
-        self.store.changed(id, seen, at_most)
-    }
-
-    fn beat<'a>(
-        &'a self,
-        process: &'a str,
-        life: Duration,
-    ) -> StoreFuture<'a, Option<keylockr_login::Moment>> {
-        self.store.beat(process, life)
-    }
-
-    fn orphans(&self, most: usize) -> StoreFuture<'_, Vec<Orphan>> {
-        self.store.orphans(most)
-    }
-
-    fn ping(&self) -> StoreFuture<'_, ()> {
-        self.store.ping()
     }
 }
 

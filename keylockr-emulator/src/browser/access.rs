@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::scene::{Rig, Scene, Wish};
+use super::rig::{Rig, Wish};
+use super::scene::Scene;
 
 /// What a screen reader says of the page: every part by its role and a name.
 pub async fn page_by_roles_and_names(rig: Rig) {

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::scene::{Rig, Scene, Wish};
+use super::rig::{Rig, Wish};
+use super::scene::Scene;
 
 /// A name for the picture, a size, a colour scheme.
 pub(super) type Look = (&'static str, (u32, u32), &'static str);

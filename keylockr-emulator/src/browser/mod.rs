@@ -21,11 +21,14 @@ pub mod access;
 mod app;
 pub mod checks;
 mod chromium;
+pub mod ends;
 pub mod looks;
 pub mod notes;
 mod qr;
+mod rig;
 mod scene;
 pub mod states;
+mod told;
 mod transport;
 pub mod unloq;
 
@@ -34,7 +37,8 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use app::App;
-pub use scene::{Rig, Scene, Wish};
+pub use rig::{Rig, Wish};
+pub use scene::Scene;
 
 /// Nothing in a check takes this long unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -91,6 +95,9 @@ macro_rules! browser_suite {
                 same_device_link_leads_back,
                 two_tabs_one_sign_in,
                 back_and_reload,
+                phone_by_keyboard_and_paste,
+            }
+            ends {
                 cancelled_on_the_page,
                 denied_on_the_phone,
                 expired_on_the_page,
@@ -98,7 +105,6 @@ macro_rules! browser_suite {
                 start_that_fails_blames_the_right_one,
                 fifth_tab_replaces_the_first,
                 revoked_on_the_phone,
-                phone_by_keyboard_and_paste,
             }
             notes {
                 note_is_there_after_a_reload,

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::scene::{AGAIN, Rig, Scene, Wish};
+use super::rig::{Rig, Wish};
+use super::scene::{AGAIN, Scene};
 
 /// What was written is there after a reload; at the service there is something else.
 pub async fn note_is_there_after_a_reload(rig: Rig) {

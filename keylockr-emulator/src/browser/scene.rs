@@ -1,6 +1,6 @@
 //! An application and the browser in front of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,82 +8,11 @@ use serde_json::{Value, json};
 use thirtyfour::common::types::WindowHandle;
 use thirtyfour::error::WebDriverError;
 use thirtyfour::{By, WebDriver, WebElement};
-use tokio::sync::Mutex;
 
 use super::app::App;
-use super::chromium::{Chromium, Installed, Profile};
+use super::chromium::Chromium;
 use super::qr;
 use crate::conformance::stage::tmp_id_of;
-
-/// Opens scenes, and closes them whatever becomes of the check.
-#[derive(Debug, Clone)]
-pub struct Rig {
-    program: PathBuf,
-    installed: Installed,
-    opened: Arc<Mutex<Vec<Arc<Chromium>>>>,
-}
-
-/// What a scene should be like.
-#[derive(Debug, Clone, Copy)]
-pub struct Wish {
-    /// Environment of the application.
-    pub environment: &'static [(&'static str, &'static str)],
-    /// Whether pages may run scripts.
-    pub script: bool,
-    /// The window, in pixels.
-    pub size: (u32, u32),
-}
-
-impl Default for Wish {
-    fn default() -> Self {
-        Self {
-            environment: &[],
-            script: true,
-            size: (1100, 900),
-        }
-    }
-}
-
-impl Rig {
-    pub(super) fn new(program: &Path, installed: Installed) -> Self {
-        Self {
-            program: program.to_owned(),
-            installed,
-            opened: Arc::default(),
-        }
-    }
-
-    /// Starts the application and a fresh browser.
-    pub async fn open(&self, wish: Wish) -> Scene {
-        let app = App::start(&self.program, wish.environment).await;
-        let (width, height) = wish.size;
-        let profile = Profile {
-            script: wish.script,
-            width,
-            height,
-        };
-        let chromium = Arc::new(Chromium::start(&self.installed, profile).await);
-        self.opened.lock().await.push(Arc::clone(&chromium));
-        let session = chromium.session.clone();
-        let target = self
-            .program
-            .parent()
-            .and_then(Path::parent)
-            .unwrap_or(Path::new("target"));
-        Scene {
-            app,
-            session,
-            pictures: target.join("screenshots"),
-            _chromium: chromium,
-        }
-    }
-
-    pub(super) async fn close(&self) {
-        for chromium in self.opened.lock().await.drain(..) {
-            chromium.quit().await;
-        }
-    }
-}
 
 /// An application and the browser in front of it.
 #[derive(Debug)]
@@ -103,6 +32,15 @@ const LIMIT: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Scene {
+    pub(super) fn new(app: App, chromium: Arc<Chromium>, pictures: PathBuf) -> Self {
+        Self {
+            app,
+            session: chromium.session.clone(),
+            pictures,
+            _chromium: chromium,
+        }
+    }
+
     /// Opens a path of the application in the current tab.
     pub async fn open(&self, path: &str) {
         self.visit(&format!("{}{path}", self.app.origin)).await;

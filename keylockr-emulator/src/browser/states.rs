@@ -4,7 +4,9 @@
 use serde_json::{Value, json};
 
 use super::access::{FAINT, press_tab, spoken};
-use super::scene::{Rig, Scene, Wish};
+use super::rig::{Rig, Wish};
+use super::scene::Scene;
+use super::told::stage;
 
 /// A state and what belongs to it.
 struct State {
@@ -310,16 +312,6 @@ async fn expect_arabic(scene: &Scene, name: &str) {
     assert_eq!(page, json!(["ar", "rtl", "rtl", null, true]), "{name}");
 }
 
-/// A browser whose sign-in page hears nothing but what it is told here.
-async fn stage(rig: &Rig, wish: Wish) -> Scene {
-    let scene = rig.open(wish).await;
-    let source = json!({ "source": TOLD });
-    scene
-        .devtools("Page.addScriptToEvaluateOnNewDocument", source)
-        .await;
-    scene
-}
-
 /// A fresh page, brought into the state.
 async fn show(scene: &Scene, state: &State) {
     scene.open("/login").await;
@@ -371,31 +363,3 @@ async fn focused(scene: &Scene, name: &str) -> Option<String> {
     );
     Some(words)
 }
-
-/// What stands between the page and its server: the stream and the answers are ours, and time stands
-/// still once a state has been told, so that nothing moves on by itself.
-const TOLD: &str = "(() => {
-    if (!location.pathname.startsWith('/login')) return;
-    let stream = null;
-    let told = null;
-    class Stream extends EventTarget {
-        static CLOSED = 2;
-        readyState = 1;
-        constructor() { super(); stream = this; }
-        close() { this.readyState = 2; }
-    }
-    window.EventSource = Stream;
-    const real = window.fetch;
-    const json = (body) => Promise.resolve(new Response(JSON.stringify(body)));
-    window.fetch = (...asked) => {
-        const path = String(asked[0]);
-        if (told && path.includes('/status')) return json(told);
-        if (told && path.includes('/finish')) return json({ user: { safe_id: '1', nickname: 'Alice' }, next: '/' });
-        return real(...asked);
-    };
-    window.tell = (status) => {
-        told = status;
-        window.setTimeout = () => 0;
-        stream.dispatchEvent(new MessageEvent('status', { data: JSON.stringify(status) }));
-    };
-})()";

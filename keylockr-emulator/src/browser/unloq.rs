@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::app::App;
-use super::scene::{AGAIN, Rig, Scene, Wish};
+use super::rig::{Rig, Wish};
+use super::scene::{AGAIN, Scene};
 
 const ALICE: &str = "alice@example.test";
 const FORM: &str = "form.ask button";

@@ -6,6 +6,7 @@ mod chaos;
 mod codec;
 mod control;
 mod data;
+mod data_faults;
 mod frames;
 mod handshake;
 mod http;

@@ -2,17 +2,18 @@
 //! What a vault makes of the data faults (merging, pinning of senders, consent) is in `vault/`; here
 //! they go as far as the protocol and the connection do.
 
+mod answers;
 mod connection;
+mod frames;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use keylockr_client::proto::login::{LoginConfig, LoginEnd, LoginFailure};
-use keylockr_client::proto::{ErrorKind, KeyLifetime, Revision};
+use keylockr_client::proto::{ErrorKind, Revision};
 use keylockr_emulator::{DropWhen, Fault, FaultKind, NewService};
 use tokio::time::{Instant, sleep};
 
-use crate::world::{World, appdata, done, seed};
+use crate::world::{World, appdata, seed};
 
 /// All names of K 12.4, so that none is forgotten below.
 const NAMES: &[&str] = &[
@@ -178,7 +179,13 @@ fn every_fault_has_a_test() {
     let (_, here) = include_str!("faults.rs")
         .split_once("every_fault_has_a_test")
         .unwrap();
-    let tests = [here, include_str!("faults/connection.rs")].concat();
+    let tests = [
+        here,
+        include_str!("faults/answers.rs"),
+        include_str!("faults/connection.rs"),
+        include_str!("faults/frames.rs"),
+    ]
+    .concat();
     for name in NAMES {
         let variant: String = name
             .split('_')
@@ -189,157 +196,6 @@ fn every_fault_has_a_test() {
             !tests[at + variant.len()..].starts_with(|next: char| next.is_alphanumeric())
         });
         assert!(used, "{name}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn odd_but_valid_frames_are_accepted() {
-    for kind in [
-        FaultKind::NoncanonicalWire,
-        FaultKind::GoInt64,
-        FaultKind::EmbedNonce,
-        FaultKind::ExtraMembers,
-        FaultKind::ReplaySame,
-        FaultKind::ReplayReencoded,
-        FaultKind::DuplicatePush,
-        FaultKind::PushBeforeAnswer,
-        FaultKind::ClockSkew { seconds: 5000 },
-        FaultKind::ClockSkew { seconds: -5000 },
-        FaultKind::WrongPhase {
-            event: "app_updated".into(),
-        },
-        FaultKind::WrongPhase {
-            event: "app_get_data".into(),
-        },
-    ] {
-        for way in Way::ALL {
-            let (end, world) = sign_in(way, When::First, kind.clone()).await;
-            assert_alice(end, &world, &format!("{kind:?} {way:?}"));
-        }
-    }
-}
-
-/// A frame that is dropped may have been the one that matters: with the next connection it comes
-/// again.
-#[tokio::test(start_paused = true)]
-async fn bad_frames_are_dropped_and_the_attempt_goes_on() {
-    for kind in [
-        FaultKind::StaleTs { seconds: 5000 },
-        FaultKind::FutureTs { seconds: 5000 },
-        FaultKind::Truncated,
-        FaultKind::Trailing,
-        FaultKind::Deep,
-        FaultKind::DupKey,
-        FaultKind::LengthBomb,
-        FaultKind::RawBadIndex,
-        FaultKind::RawCollision,
-    ] {
-        for way in Way::ALL {
-            let case = format!("{kind:?} {way:?}");
-            let world = world().await;
-            let mut login = world.start(way.config());
-            let tmp_id = login.code().await;
-            world.emulator.fault(once(kind.clone())).unwrap();
-            world.emulator.approve(tmp_id.as_str()).unwrap();
-            assert_alice(login.end().await, &world, &case);
-        }
-    }
-}
-
-/// The same frames in place of the first one: it is not greeted, and connects again.
-#[tokio::test(start_paused = true)]
-async fn a_bad_first_frame_is_survived_or_ends_in_time() {
-    for kind in [
-        FaultKind::StaleTs { seconds: 5000 },
-        FaultKind::Truncated,
-        FaultKind::LengthBomb,
-        FaultKind::DropSocket {
-            when: DropWhen::Before("connected".into()),
-        },
-        FaultKind::DropSocket {
-            when: DropWhen::After("connected".into()),
-        },
-    ] {
-        for way in Way::ALL {
-            let case = format!("{kind:?} {way:?}");
-            let (end, world) = sign_in(way, When::First, once(kind.clone())).await;
-            match end {
-                LoginEnd::Done(_) => assert_alice(end, &world, &case),
-                LoginEnd::Failed(LoginFailure::NotConnected) => assert!(!way.polls(), "{case}"),
-                other => panic!("{case}: {other:?}"),
-            }
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn forged_frames_cost_one_refetch_and_end_it() {
-    for (kind, error) in [
-        (FaultKind::BadSeal, ErrorKind::Seal),
-        (FaultKind::SealWrongKey, ErrorKind::Seal),
-        (FaultKind::SealNoncanonical, ErrorKind::Hash),
-        (FaultKind::BadBox, ErrorKind::Box),
-        (FaultKind::WrongRecipient, ErrorKind::Box),
-    ] {
-        for way in Way::ALL {
-            for when in [When::First, When::Result] {
-                let case = format!("{kind:?} {way:?}");
-                let (end, world) = sign_in(way, when, kind.clone()).await;
-                match end {
-                    LoginEnd::Failed(LoginFailure::Protocol(got)) => {
-                        assert_eq!(got, error, "{case}");
-                    }
-                    other => panic!("{case}: {other:?}"),
-                }
-                assert_eq!(world.wire.count("/key_sign"), 2, "{case}: asked again once");
-                assert_eq!(world.wire.count("/key_enc"), 2, "{case}: both together");
-            }
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn oversized_is_closed_and_connected_again() {
-    for way in Way::ALL {
-        let fault = once(FaultKind::Oversized { bytes: 65_537 });
-        let (end, world) = sign_in(way, When::Result, fault).await;
-        assert_alice(end, &world, &format!("{way:?}"));
-        assert!(
-            world.wire.closed().contains(&1009),
-            "{way:?}: {:?}",
-            world.wire.closed()
-        );
-        assert!(world.wire.count("/ws") >= 2, "{way:?}");
-    }
-}
-
-/// A frame of another attempt under fixed box keys: it opens, and names somebody else's login.
-#[tokio::test(start_paused = true)]
-async fn a_result_of_another_attempt_signs_nobody_in() {
-    let world = world().await;
-    let keys = world.keys(KeyLifetime::Fixed);
-    let mut service = NewService::appdata("vault", "Vault", 2);
-    service.service_key = Some(keys.box_public().to_base64());
-    world.emulator.create_service(service).unwrap();
-    let config = || appdata("vault", true, Revision::Two);
-    // bob signs in first; his result is what the fault repeats.
-    let mut login = world.start_with(config(), Arc::clone(&keys));
-    let tmp_id = login.code().await;
-    let bob = keylockr_emulator::Approve {
-        user: Some("bob".into()),
-        ..tmp_id.as_str().into()
-    };
-    world.emulator.approve(bob).unwrap();
-    done(login.end().await);
-
-    world.emulator.fault(FaultKind::ReplayCrossAttempt).unwrap();
-    let mut login = world.start_with(config(), Arc::clone(&keys));
-    let tmp_id = login.code().await;
-    world.emulator.approve(tmp_id.as_str()).unwrap();
-    match login.end().await {
-        end @ LoginEnd::Done(_) => assert_alice(end, &world, "the replay was dropped"),
-        LoginEnd::Failed(LoginFailure::ForeignResult) => {}
-        other => panic!("{other:?}"),
     }
 }
 
@@ -412,132 +268,6 @@ async fn phones_take_their_time() {
         let (end, _) = sign_in(way, When::First, FaultKind::NoPhone).await;
         assert!(matches!(end, LoginEnd::Expired), "{end:?}");
         assert_eq!((now() - before).as_secs(), 180);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn refusals_are_told_apart() {
-    for way in Way::ALL {
-        for kind in [
-            FaultKind::Deny,
-            FaultKind::DenyAsErr,
-            FaultKind::ErrorCode {
-                code: "authorization_denied".into(),
-            },
-            FaultKind::ErrorCode {
-                code: "app_auth_denied".into(),
-            },
-            FaultKind::ErrorCode {
-                code: "safe_auth_denied".into(),
-            },
-            FaultKind::ErrorCode {
-                code: "denied".into(),
-            },
-        ] {
-            let (end, _) = sign_in(way, When::First, kind.clone()).await;
-            assert!(
-                matches!(end, LoginEnd::Denied { .. }),
-                "{kind:?} {way:?}: {end:?}"
-            );
-            assert!(end.counts_for_lockout());
-        }
-        for code in ["app_auth_result_too_large", "something_new"] {
-            let kind = FaultKind::ErrorCode { code: code.into() };
-            let (end, _) = sign_in(way, When::First, kind).await;
-            assert!(!end.counts_for_lockout());
-            match end {
-                LoginEnd::Failed(LoginFailure::Refused { code: got }) => assert_eq!(got, code),
-                other => panic!("{code} {way:?}: {other:?}"),
-            }
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn altered_results_sign_nobody_in() {
-    let both = &Way::APPDATA[..];
-    let second = &[Way::Appdata2][..];
-    let all = &Way::ALL[..];
-    for (kind, ways) in [
-        (FaultKind::WrongTmpId, second),
-        (FaultKind::MissingTmpId, second),
-        (FaultKind::ExtraCapability, both),
-        (FaultKind::MissingCapability, both),
-        (FaultKind::BadId, all),
-    ] {
-        for way in ways {
-            let (end, _) = sign_in(*way, When::First, kind.clone()).await;
-            assert!(
-                matches!(end, LoginEnd::Failed(_)),
-                "{kind:?} {way:?}: {end:?}"
-            );
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn handshakes_are_refused_with_a_code() {
-    for (kind, way, code) in [
-        (
-            FaultKind::SsoServiceInvalid,
-            Way::Seed,
-            "sso_service_invalid",
-        ),
-        (FaultKind::AppTagInvalid, Way::Appdata2, "app_tag_invalid"),
-        (
-            FaultKind::SsoDataNotApproved,
-            Way::Appdata2,
-            "sso_data_not_approved",
-        ),
-    ] {
-        let (end, _) = sign_in(way, When::First, kind).await;
-        match end {
-            LoginEnd::Failed(LoginFailure::Refused { code: got }) => assert_eq!(got, code),
-            other => panic!("{code}: {other:?}"),
-        }
-    }
-}
-
-/// No answer is neither a yes nor a no: asked again three times, then failed, never signed in.
-#[tokio::test(start_paused = true)]
-async fn app_verify_gives_no_answer() {
-    for kind in [
-        FaultKind::IpNotAllowed,
-        FaultKind::VerifyGarbage,
-        FaultKind::VerifyTimeout { seconds: 60 },
-        FaultKind::Http500,
-    ] {
-        for way in Way::VERIFIED {
-            let case = format!("{kind:?} {way:?}");
-            let (end, world) = sign_in(way, When::Result, kind.clone()).await;
-            assert!(!end.counts_for_lockout(), "{case}");
-            assert!(
-                matches!(end, LoginEnd::Failed(LoginFailure::VerifyUnavailable)),
-                "{case}: {end:?}"
-            );
-            assert_eq!(world.wire.count("/app_verify"), 4, "{case}");
-
-            let (end, world) = sign_in(way, When::Result, once(kind.clone())).await;
-            assert_alice(end, &world, &case);
-            assert_eq!(world.wire.count("/app_verify"), 2, "{case}");
-        }
-        let (end, world) = sign_in(Way::Appdata2, When::Result, kind.clone()).await;
-        assert_alice(end, &world, "revision 2 does not ask");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn app_verify_says_no() {
-    for kind in [FaultKind::VerifyFalse, FaultKind::ForeignService] {
-        for way in Way::VERIFIED {
-            let (end, world) = sign_in(way, When::First, kind.clone()).await;
-            assert!(
-                matches!(end, LoginEnd::Failed(LoginFailure::NotVerified)),
-                "{kind:?} {way:?}: {end:?}"
-            );
-            assert_eq!(world.wire.count("/app_verify"), 1, "a no is a no");
-            assert!(end.counts_for_lockout());
-        }
     }
 }
 

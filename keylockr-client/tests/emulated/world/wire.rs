@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keylockr_client::{
-    BoxFuture, HttpRequest, HttpResponse, Socket, SocketError, SocketEvent,
-    SocketTarget, Transport, TransportError, TransportErrorKind,
+    BoxFuture, HttpRequest, HttpResponse, Socket, SocketError, SocketEvent, SocketTarget,
+    Transport, TransportError, TransportErrorKind,
 };
 use keylockr_emulator::{Emulator, EmulatorSocket, Message};
 use tokio::sync::watch;

@@ -2,129 +2,25 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod keys;
+mod script;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use std::sync::Arc;
+use std::time::Duration;
+
 use keylockr_client::proto::link::{LinkConfig, Request, RequestError};
 use keylockr_client::proto::login::{
     ConfigError, LoginConfig, LoginEnd, LoginFailure, ResumeError,
 };
 use keylockr_client::proto::{
-    AppId, BoxSecret, ClientKeys, DisplayName, ErrorKind, Family, KeyLifetime, Revision,
-    ServerKeys, Service, SignSecret, SvcId,
+    AppId, ClientKeys, DisplayName, Family, KeyLifetime, Revision, Service, SvcId,
 };
 use keylockr_client::{
-    BoxFuture, CancellationToken, Client, ClientBuilder, Endpoint, Error, HttpRequest,
-    HttpResponse, Socket, SocketError, SocketTarget, Transport, TransportError, TransportErrorKind,
+    CancellationToken, Client, Endpoint, Error, HttpRequest, HttpResponse, TransportErrorKind,
 };
 use tokio::time::{Instant, sleep, timeout};
 
-#[derive(Clone)]
-enum Does {
-    Answer(u16, Vec<u8>),
-    Fail(TransportErrorKind),
-    Hang,
-    After(Duration, Vec<u8>),
-}
-
-fn says(text: impl Into<String>) -> Does {
-    Does::Answer(200, text.into().into_bytes())
-}
-
-struct Script {
-    does: Mutex<HashMap<&'static str, Does>>,
-    asked: Mutex<Vec<String>>,
-    in_flight: AtomicUsize,
-}
-
-impl Script {
-    fn set(&self, path: &'static str, does: Does) {
-        self.does.lock().unwrap().insert(path, does);
-    }
-
-    fn count(&self, path: &str) -> usize {
-        self.asked
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|asked| asked.as_str() == path)
-            .count()
-    }
-}
-
-impl Transport for Script {
-    fn http(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
-        let path = request.url.path().to_owned();
-        let does = self.does.lock().unwrap().get(path.as_str()).cloned();
-        self.asked.lock().unwrap().push(path);
-        Box::pin(async move {
-            self.in_flight.fetch_add(1, Ordering::SeqCst);
-            tokio::task::yield_now().await;
-            let (status, body) = match does {
-                None => (404, Vec::new()),
-                Some(Does::Answer(status, body)) => (status, body),
-                Some(Does::Fail(kind)) => return Err(kind.into()),
-                Some(Does::Hang) => std::future::pending().await,
-                Some(Does::After(pause, body)) => {
-                    sleep(pause).await;
-                    (200, body)
-                }
-            };
-            self.in_flight.fetch_sub(1, Ordering::SeqCst);
-            Ok(HttpResponse { status, body })
-        })
-    }
-
-    fn open(&self, _: SocketTarget) -> BoxFuture<'_, Result<Box<dyn Socket>, SocketError>> {
-        Box::pin(std::future::pending())
-    }
-}
-
-fn pair(seed: u8) -> (String, String) {
-    let enc = BoxSecret::from_bytes(&[seed; 32]).public().to_base64();
-    let sign = SignSecret::from_bytes(&[seed; 32]).public().to_base64();
-    (enc, sign)
-}
-
-fn server_keys(seed: u8) -> ServerKeys {
-    let (enc, sign) = pair(seed);
-    ServerKeys::from_base64(&enc, &sign).unwrap()
-}
-
-#[expect(clippy::disallowed_methods, reason = "the service's clock")]
-fn wall() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
-}
-
-/// A service that works, and its client.
-fn world(settings: impl FnOnce(ClientBuilder) -> ClientBuilder) -> (Arc<Script>, Client) {
-    let script = Arc::new(Script {
-        does: Mutex::default(),
-        asked: Mutex::default(),
-        in_flight: AtomicUsize::new(0),
-    });
-    serve_pair(&script, 1);
-    script.set(
-        "/v3/clock",
-        says(format!(r#"{{"_res":"ok","ts":{}}}"#, wall())),
-    );
-    let transport: Arc<dyn Transport> = Arc::clone(&script) as Arc<dyn Transport>;
-    let builder = Client::builder("https://keylockr.test").transport(transport);
-    (script, settings(builder).build().unwrap())
-}
-
-fn serve_pair(script: &Script, seed: u8) {
-    let (enc, sign) = pair(seed);
-    script.set("/v3/key_enc", says(format!("{enc}\n")));
-    script.set("/v3/key_sign", says(format!(" \t{sign}\r\n")));
-}
+use crate::script::{Does, pair, says, server_keys, wall, world};
 
 fn config() -> LoginConfig {
     let service = Service::Seed {
@@ -237,153 +133,6 @@ async fn a_caller_who_gives_up_leaves_the_others_unharmed() {
     sleep(Duration::from_secs(1)).await;
     first.abort();
     second.await.unwrap().unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn only_good_answers_are_read() {
-    let transport = |kind| Error::Transport {
-        endpoint: Endpoint::Clock,
-        source: TransportError::new(kind),
-    };
-    let cases: Vec<(Does, Error)> = vec![
-        (
-            Does::Answer(302, b"{\"ts\":1}".to_vec()),
-            Error::Status {
-                endpoint: Endpoint::Clock,
-                status: 302,
-            },
-        ),
-        (
-            Does::Answer(500, Vec::new()),
-            Error::Status {
-                endpoint: Endpoint::Clock,
-                status: 500,
-            },
-        ),
-        (
-            Does::Answer(199, Vec::new()),
-            Error::Status {
-                endpoint: Endpoint::Clock,
-                status: 199,
-            },
-        ),
-        (
-            Does::Answer(200, Vec::new()),
-            Error::Malformed {
-                endpoint: Endpoint::Clock,
-            },
-        ),
-        (
-            Does::Answer(200, vec![b' '; 1025]),
-            transport(TransportErrorKind::TooLarge),
-        ),
-        (
-            Does::Answer(200, vec![b' '; 1024]),
-            Error::Malformed {
-                endpoint: Endpoint::Clock,
-            },
-        ),
-        (
-            Does::Fail(TransportErrorKind::Tls),
-            transport(TransportErrorKind::Tls),
-        ),
-        (says(r#"{"ts":0}"#), Error::ClockAbsurd { drift: 0 }),
-    ];
-    for (does, want) in cases {
-        let (script, client) = world(|builder| builder);
-        script.set("/v3/clock", does);
-        let got = client.sync().await.unwrap_err();
-        match (&got, &want) {
-            (Error::ClockAbsurd { .. }, Error::ClockAbsurd { .. }) => {}
-            _ => assert_eq!(got.to_string(), want.to_string()),
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn weak_server_keys_refused() {
-    let (enc, sign) = pair(1);
-    let low_order_enc = [
-        "0000000000000000000000000000000000000000000000000000000000000000",
-        "0100000000000000000000000000000000000000000000000000000000000000",
-        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
-        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
-        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-    ];
-    let small_order_sign = [
-        "0100000000000000000000000000000000000000000000000000000000000000",
-        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "0000000000000000000000000000000000000000000000000000000000000000",
-    ];
-    let mut cases: Vec<(String, String)> = Vec::new();
-    cases.extend(low_order_enc.iter().map(|key| (base64(key), sign.clone())));
-    cases.extend(
-        small_order_sign
-            .iter()
-            .map(|key| (enc.clone(), base64(key))),
-    );
-    // Not weak, but no keys either: strict base64 of 32 bytes, white space around it alone.
-    for bad in [
-        String::new(),
-        enc.trim_end_matches('=').to_owned(),
-        format!("{enc}="),
-        format!("{} {}", &enc[..10], &enc[10..]),
-        format!("\u{feff}{enc}"),
-        "A".repeat(43),
-        format!("{}=", "_".repeat(43)),
-        format!("{}==", "A".repeat(42)),
-        format!("{}=", "A".repeat(42) + "B"),
-        format!("\"{enc}\""),
-    ] {
-        cases.push((bad, sign.clone()));
-    }
-    for (enc, sign) in cases {
-        let (script, client) = world(|builder| builder);
-        script.set("/v3/key_enc", says(enc.clone()));
-        script.set("/v3/key_sign", says(sign.clone()));
-        let refused = client.sync().await;
-        assert!(
-            matches!(refused, Err(Error::UnusableKey)),
-            "{enc:?} {sign:?}: {refused:?}"
-        );
-        match login(&client).await {
-            LoginEnd::Failed(LoginFailure::Protocol(ErrorKind::Key)) => {}
-            other => panic!("{enc:?} {sign:?}: {other:?}"),
-        }
-        assert_eq!(
-            script.count("/v3/handshake"),
-            0,
-            "no handshake with such keys"
-        );
-    }
-}
-
-fn base64(hex: &str) -> String {
-    let bytes: Vec<u8> = (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-        .collect();
-    BASE64_STANDARD.encode(bytes)
-}
-
-#[tokio::test(start_paused = true)]
-async fn pins_hold_for_logins_too() {
-    let (script, client) = world(|builder| builder.pins([server_keys(2), server_keys(3)]));
-    match client.sync().await {
-        Err(Error::NotPinned { fingerprint }) => {
-            assert_eq!(fingerprint, server_keys(1).fingerprint());
-        }
-        other => panic!("{other:?}"),
-    }
-    assert!(matches!(
-        login(&client).await,
-        LoginEnd::Failed(LoginFailure::Protocol(ErrorKind::Key))
-    ));
-    assert_eq!(script.count("/v3/handshake"), 0);
-    serve_pair(&script, 3);
-    client.sync().await.unwrap();
 }
 
 /// Whoever waits for the QR code has an answer within 15 seconds, whatever the service does.

@@ -54,29 +54,7 @@ pub(super) struct Chromium {
 impl Chromium {
     pub(super) async fn start(installed: &Installed, profile: Profile) -> Self {
         let folder = Folder::new();
-        let mut driver = Command::new(&installed.driver)
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("chromedriver");
-        let mut lines = BufReader::new(driver.stdout.take().expect("its output")).lines();
-        let port = loop {
-            let line = lines
-                .next_line()
-                .await
-                .expect("its output")
-                .expect("a line with its port");
-            let port = line
-                .rsplit_once("started successfully on port ")
-                .map(|(_, port)| port.trim_end_matches('.'));
-            if let Some(port) = port.and_then(|port| port.parse::<u16>().ok()) {
-                break port;
-            }
-        };
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let (driver, port) = driver(installed).await;
         let session = WebDriver::builder(
             format!("http://127.0.0.1:{port}"),
             capabilities(installed, profile, &folder.0),
@@ -97,6 +75,35 @@ impl Chromium {
         // A browser that is gone already has nothing left to close.
         let _closed = self.session.clone().quit().await;
     }
+}
+
+/// How often a driver is started until one has a port.
+const TRIES: usize = 5;
+
+/// A driver and its port. It looks for one that is free on IPv4 and IPv6, and ends when somebody else
+/// has taken the second in between: with many tests at a time that happens.
+async fn driver(installed: &Installed) -> (Child, u16) {
+    for _ in 0..TRIES {
+        let mut driver = Command::new(&installed.driver)
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("chromedriver");
+        let mut lines = BufReader::new(driver.stdout.take().expect("its output")).lines();
+        while let Some(line) = lines.next_line().await.expect("its output") {
+            let port = line
+                .rsplit_once("started successfully on port ")
+                .map(|(_, port)| port.trim_end_matches('.'));
+            if let Some(port) = port.and_then(|port| port.parse::<u16>().ok()) {
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                return (driver, port);
+            }
+        }
+    }
+    panic!("{TRIES} drivers ended without a port");
 }
 
 /// A folder of its own, gone afterwards.

@@ -161,6 +161,35 @@ fn expired_on_the_page() {
     });
 }
 
+/// A site that cannot be reached is told apart from a KeyLockr that cannot.
+#[test]
+fn a_site_out_of_reach_is_not_keylockrs_fault() {
+    run(|rig| async move {
+        let scene = rig.open(Wish::default()).await;
+        scene.open("/private").await;
+        let refusal = json!({ "tmp_id": scene.scan().await });
+        scene.app.control("deny", refusal).await;
+        scene.until_status("denied").await;
+
+        scene.go_offline(true).await;
+        scene.click("#again").await;
+        scene.until("main[data-code=\"network\"]").await;
+        let words = scene.text("#status").await;
+        assert!(words.starts_with("This site cannot be reached"), "{words}");
+        scene.go_offline(false).await;
+
+        let refused = json!({ "fault": "sso_service_invalid", "times": 1 });
+        scene.app.control("faults", refused).await;
+        scene.click("#again").await;
+        scene.until("main[data-code=\"service_refused\"]").await;
+        let words = scene.text("#status").await;
+        assert!(words.starts_with("KeyLockr cannot be reached"), "{words}");
+        scene.click("#again").await;
+        scene.scan().await;
+        scene.expect_quiet_console().await;
+    });
+}
+
 /// The frames that a lossy or lying network makes of the approval: the page is not fooled, and gets
 /// it in the end.
 #[test]

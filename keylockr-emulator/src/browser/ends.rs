@@ -125,16 +125,15 @@ pub async fn expired_twice_is_expired_once(rig: Rig) {
 /// for which KeyLockr is away: three sentences, and none puts the blame elsewhere.
 pub async fn start_that_fails_blames_the_right_one(rig: Rig) {
     let scene = rig.open(Wish::default()).await;
-    scene.devtools("Network.enable", json!({})).await;
     scene.open("/private").await;
     let tmp_id = scene.scan().await;
     scene.app.control("deny", json!({ "tmp_id": tmp_id })).await;
     scene.until_status("denied").await;
 
-    offline(&scene, true).await;
+    scene.go_offline(true).await;
     expect_failure(&scene, "network", "This site cannot be reached right now.").await;
     scene.picture("sign-in-site-unreachable").await;
-    offline(&scene, false).await;
+    scene.go_offline(false).await;
 
     let gateway = "window.real = window.fetch;
         window.fetch = () => Promise.resolve(new Response('<h1>Bad Gateway</h1>', { status: 502 }));
@@ -156,13 +155,32 @@ pub async fn start_that_fails_blames_the_right_one(rig: Rig) {
     scene.expect_quiet_console().await;
 }
 
-async fn offline(scene: &Scene, offline: bool) {
-    let line = json!({
-        "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
-    });
+/// The answer to the finish is lost again and again: nothing is claimed that may be untrue, and trying
+/// again takes up the approval where it was.
+pub async fn lost_finish_is_taken_up_again(rig: Rig) {
+    let scene = rig.open(Wish::default()).await;
+    scene.open("/private").await;
+    let tmp_id = scene.scan().await;
+    let lost = "window.real = window.fetch;
+        window.fetch = (...asked) => String(asked[0]).includes('/finish')
+            ? Promise.reject(new TypeError('lost')) : window.real(...asked);
+        return null";
+    scene.evaluate(lost).await;
+    scene.app.approve(&tmp_id, "alice").await;
     scene
-        .devtools("Network.emulateNetworkConditions", line)
+        .until("main[data-status=\"failed\"][data-code=\"network\"]")
         .await;
+    let said = scene.text("#kl-status").await;
+    assert!(said.starts_with("This site cannot be reached"), "{said:?}");
+    assert!(!said.contains("Nothing was changed"), "{said:?}");
+    scene
+        .evaluate("window.fetch = window.real; return null")
+        .await;
+    scene.click(AGAIN).await;
+    scene.until_path("/private").await;
+    let alice = safe_id(&scene, "alice").await;
+    assert!(scene.text("body").await.contains(&alice));
+    scene.expect_quiet_console().await;
 }
 
 /// Starts anew, in vain.

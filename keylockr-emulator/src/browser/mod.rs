@@ -103,6 +103,7 @@ macro_rules! browser_suite {
                 expired_on_the_page,
                 expired_twice_is_expired_once,
                 start_that_fails_blames_the_right_one,
+                lost_finish_is_taken_up_again,
                 fifth_tab_replaces_the_first,
                 revoked_on_the_phone,
             }

@@ -307,6 +307,16 @@ impl Scene {
         self.devtools("Emulation.setEmulatedMedia", media).await;
     }
 
+    /// From now on nothing that this tab asks for arrives, or everything again.
+    pub async fn go_offline(&self, offline: bool) {
+        self.devtools("Network.enable", json!({})).await;
+        let line = json!({
+            "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
+        });
+        self.devtools("Network.emulateNetworkConditions", line)
+            .await;
+    }
+
     /// The result of a script in the page.
     pub async fn evaluate(&self, script: &str) -> Value {
         let value = self

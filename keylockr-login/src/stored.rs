@@ -6,11 +6,11 @@
 //!
 //! Every request reads it: session stores copy it, cookies carry it, and both session crates take it
 //! out of JSON. A text is one allocation to each of them and needs no escapes, and its words are
-//! used where they stand. In a cookie, which is decrypted and decoded, a character costs as much as
+//! used where they stand, once somebody asks for them. In a cookie, which is decrypted and decoded, a character costs as much as
 //! ten instructions here or more: hence moments to the base 36. They are milliseconds since 1970, the
 //! later two counted from the first. Nothing but the nickname can hold a space, and that comes last.
 
-use std::{fmt, ops::Range};
+use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -26,143 +26,75 @@ const VERSION: u8 = b'2';
 /// A line is some hundred bytes; a longer one was not written by us.
 const LONGEST: usize = 4_096;
 
-/// What is text in a record, and where in one text it stands.
+/// What is text in a record: the end of its line, cut up when somebody asks for a word.
 #[derive(Clone)]
 pub(crate) struct Words {
-    text: String,
-    safe_id: Span,
-    app_id: Span,
-    sign_pk: Span,
-    handle: Span,
-    nickname: Option<Span>,
-}
-
-#[derive(Clone, Copy)]
-struct Span {
+    line: String,
     start: u16,
-    end: u16,
 }
 
 impl Words {
     /// `None` if they could not be told apart again.
     pub(crate) fn of(principal: &Principal, handle: &str) -> Option<Self> {
         let words = [&principal.safe_id, &principal.app_id, &principal.sign_pk];
-        let mut text = String::new();
+        let mut line = String::new();
         for word in words.into_iter().map(String::as_str).chain([handle]) {
             if word.contains(' ') {
                 return None;
             }
-            text.push_str(word);
-            text.push(' ');
+            line.push_str(word);
+            line.push(' ');
         }
         match &principal.nickname {
-            Some(nickname) => text.push_str(nickname),
-            None => drop(text.pop()),
+            Some(nickname) => line.push_str(nickname),
+            None => drop(line.pop()),
         }
-        let ends = spaces(&text)?;
-        Self::between(text, 0, ends)
+        Self::from(line, 0)
     }
 
-    /// The words of `text` from `start` on; each ends where `ends` says.
-    fn between(text: String, start: u16, ends: [u16; 4]) -> Option<Self> {
-        let [safe_id, app_id, sign_pk, handle] = ends;
-        let length = u16::try_from(text.len()).ok()?;
-        // Where a line has no more spaces all the rest ends with it.
-        (sign_pk < length).then_some(Self {
-            safe_id: Span::new(start, safe_id),
-            app_id: Span::new(safe_id + 1, app_id),
-            sign_pk: Span::new(app_id + 1, sign_pk),
-            handle: Span::new(sign_pk + 1, handle),
-            nickname: (handle < length).then(|| Span::new(handle + 1, length)),
-            text,
-        })
+    /// What stands in `line` from `start` on, if that is four words or more.
+    fn from(line: String, start: usize) -> Option<Self> {
+        if line.len() > LONGEST || line.get(start..)?.splitn(4, ' ').count() < 4 {
+            return None;
+        }
+        let start = u16::try_from(start).ok()?;
+        Some(Self { line, start })
     }
 
     pub(crate) fn safe_id(&self) -> &str {
-        self.word(self.safe_id)
+        self.word(0).unwrap_or_default()
     }
 
     pub(crate) fn app_id(&self) -> &str {
-        self.word(self.app_id)
+        self.word(1).unwrap_or_default()
     }
 
     pub(crate) fn sign_pk(&self) -> &str {
-        self.word(self.sign_pk)
+        self.word(2).unwrap_or_default()
     }
 
     pub(crate) fn handle(&self) -> &str {
-        self.word(self.handle)
+        self.word(3).unwrap_or_default()
     }
 
     pub(crate) fn nickname(&self) -> Option<&str> {
-        self.nickname.map(|nickname| self.word(nickname))
+        self.word(4)
     }
 
-    fn word(&self, span: Span) -> &str {
-        self.text.get(Range::from(span)).unwrap_or_default()
+    fn word(&self, place: usize) -> Option<&str> {
+        self.all().splitn(5, ' ').nth(place)
     }
 
     /// All of them, as they are written.
-    fn line(&self) -> &str {
-        let start = usize::from(self.safe_id.start);
-        self.text.get(start..).unwrap_or_default()
+    fn all(&self) -> &str {
+        self.line.get(self.start.into()..).unwrap_or_default()
     }
 }
 
 impl PartialEq for Words {
     fn eq(&self, other: &Self) -> bool {
-        self.line() == other.line()
+        self.all() == other.all()
     }
-}
-
-impl Span {
-    fn new(start: u16, end: u16) -> Self {
-        Self { start, end }
-    }
-}
-
-impl From<Span> for Range<usize> {
-    fn from(span: Span) -> Self {
-        span.start.into()..span.end.into()
-    }
-}
-
-/// Where the first spaces of a line stand, and its end for those that it has not. `None` for a line
-/// that is too long.
-///
-/// Eight bytes at a time: nearly all of them are none.
-fn spaces<const N: usize>(line: &str) -> Option<[u16; N]> {
-    if line.len() > LONGEST {
-        return None;
-    }
-    let mut found = [u16::try_from(line.len()).ok()?; N];
-    let mut places = found.iter_mut();
-    let (eights, rest) = line.as_bytes().as_chunks();
-    let mut last = [0; 8];
-    for (to, from) in last.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    let mut start = 0;
-    for eight in eights.iter().chain([&last]) {
-        let mut marks = marks(u64::from_le_bytes(*eight));
-        while marks != 0 {
-            let Some(place) = places.next() else {
-                return Some(found);
-            };
-            *place = start + u16::try_from(marks.trailing_zeros() / 8).ok()?;
-            marks &= marks - 1;
-        }
-        start += 8;
-    }
-    Some(found)
-}
-
-/// The highest bit of each byte that is a space.
-fn marks(eight: u64) -> u64 {
-    const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
-    let others = eight ^ u64::from_ne_bytes([b' '; 8]);
-    // No carry goes from byte to byte, so no neighbour is taken for a space.
-    !(((others & LOW) + LOW) | others | LOW)
 }
 
 /// A number to the base 36, as [`Number`] writes it.
@@ -218,26 +150,28 @@ impl SignInMethod {
 impl SessionRecord {
     /// From its line; `None` where that is another's, or of another version.
     fn from_line(line: String) -> Option<Self> {
-        let [began, seen, checked, words @ ..] = spaces::<7>(&line)?;
-        let bytes = line.as_bytes();
-        let (&[VERSION, letter], signed_in_at) = bytes.get(..began.into())?.split_first_chunk()?
-        else {
+        let (began, rest) = line.split_once(' ')?;
+        let (seen, rest) = rest.split_once(' ')?;
+        let (checked, words) = rest.split_once(' ')?;
+        let (&[VERSION, letter], signed_in_at) = began.as_bytes().split_first_chunk()? else {
             return None;
         };
         let method = SignInMethod::ALL
             .into_iter()
             .find(|method| method.letter() == letter)?;
         let signed_in_at = number(signed_in_at)?;
-        let later = |start: u16, end: u16| match bytes.get(start.into()..end.into())? {
+        let later = |digits: &str| match digits.as_bytes() {
             [b'-', before @ ..] => signed_in_at.checked_sub(number(before)?),
             after => signed_in_at.checked_add(number(after)?),
         };
+        let (seen_at, checked_at) = (later(seen)?, later(checked)?);
+        let start = line.len() - words.len();
         Some(Self {
             method,
             signed_in_at: Moment::from_millis(signed_in_at),
-            seen_at: Moment::from_millis(later(began + 1, seen)?),
-            checked_at: Moment::from_millis(later(seen + 1, checked)?),
-            words: Words::between(line, checked + 1, words)?,
+            seen_at: Moment::from_millis(seen_at),
+            checked_at: Moment::from_millis(checked_at),
+            words: Words::from(line, start)?,
         })
     }
 }
@@ -265,7 +199,7 @@ impl fmt::Display for Line<'_> {
             seen.1,
             checked.0,
             checked.1,
-            record.words.line()
+            record.words.all()
         )
     }
 }
@@ -340,28 +274,6 @@ mod tests {
             let text = serde_json::to_string(&alice).unwrap();
             let back: SessionRecord = serde_json::from_str(&text).unwrap();
             assert_eq!(back, alice, "{text}");
-        }
-    }
-
-    #[test]
-    fn spaces_are_found_wherever_they_stand() {
-        // One after the other, beside their neighbours in the alphabet, and across every border.
-        for line in [
-            "",
-            " ",
-            "!  !",
-            "\u{1f}!! !\u{a0}  é ",
-            "        ",
-            "1234567 9 ",
-        ] {
-            for before in 0..9 {
-                let line = format!("{}{line}", "x".repeat(before));
-                let mut expected = [u16::try_from(line.len()).unwrap(); 4];
-                for (place, (at, _)) in expected.iter_mut().zip(line.match_indices(' ')) {
-                    *place = u16::try_from(at).unwrap();
-                }
-                assert_eq!(spaces::<4>(&line), Some(expected), "{line:?}");
-            }
         }
     }
 

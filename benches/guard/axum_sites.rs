@@ -69,6 +69,9 @@ pub(crate) async fn group(emulator: &Emulator) -> Group {
         .route("/", get(ok))
         .route_layer(RequireUser::redirect_to("/login"))
         .layer(ours());
+    let together = Router::new()
+        .route("/", get(ok))
+        .route_layer((ours(), RequireUser::redirect_to("/login")));
     let extractor = Router::new().route("/", get(user)).layer(ours());
 
     Group {
@@ -79,6 +82,7 @@ pub(crate) async fn group(emulator: &Emulator) -> Group {
             site(Kind::Session, session, &session_cookie),
             site(Kind::Record, record, &cookie),
             site(Kind::Guard, guard, &cookie),
+            site(Kind::Together, together, &cookie),
             site(Kind::Extractor, extractor, &cookie),
             site(Kind::Peer, peer, &peer_cookie),
         ],

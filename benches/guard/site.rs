@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Record,
     /// Our layer and guard.
     Guard,
+    /// The same, put on in one.
+    Together,
     /// Our layer and extractor.
     Extractor,
     /// The other login library of the framework.
@@ -55,6 +57,7 @@ impl Group {
             Kind::Session => "session, one get of a number",
             Kind::Record => "session, one get of our record",
             Kind::Guard => "KeyLockr, layer and guard",
+            Kind::Together => "the same, in one layer",
             Kind::Extractor => "KeyLockr, extractor",
             Kind::Peer => self.peer,
             Kind::LimitedPeer => "the same, with limits like ours",

@@ -1,12 +1,17 @@
 //! What the middleware puts into every request, and the questions that it answers.
 
-use std::{cell::Cell, fmt, future::Future, rc::Rc};
+use std::{
+    cell::{Cell, OnceCell},
+    fmt,
+    future::Future,
+    rc::Rc,
+};
 
 use actix_web::{
     HttpMessage, HttpRequest,
     http::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderValue},
 };
-use keylockr_login::{AnyAccount, Asker, KeyLockr, Refusal, Visit};
+use keylockr_login::{AnyAccount, Asker, KeyLockr, Refusal, Resolved, Visit};
 use tokio::task::futures::TaskLocalFuture;
 
 use crate::{rejection::LayerMissing, session::ActixSession, trouble::Trouble};
@@ -20,15 +25,21 @@ tokio::task_local! {
 pub(crate) struct Handle(Rc<Inner>);
 
 struct Inner {
+    /// Counted on its worker alone: other workers have the same service in a box of their own.
+    keylockr: Rc<KeyLockr>,
     visit: Visit,
+    /// What could be told without waiting: asked once, before everything else, and without a lock.
+    at_once: OnceCell<Option<keylockr_login::User>>,
     session: ActixSession,
     unheard: Cell<Option<Refusal>>,
 }
 
 impl Handle {
-    pub(crate) fn new(keylockr: KeyLockr, session: ActixSession) -> Self {
+    pub(crate) fn new(keylockr: Rc<KeyLockr>, session: ActixSession) -> Self {
         Self(Rc::new(Inner {
-            visit: Visit::new(keylockr),
+            keylockr,
+            visit: Visit::default(),
+            at_once: OnceCell::new(),
             session,
             unheard: Cell::new(None),
         }))
@@ -54,7 +65,7 @@ impl Handle {
     }
 
     pub(crate) fn keylockr(&self) -> &KeyLockr {
-        self.0.visit.keylockr()
+        &self.0.keylockr
     }
 
     pub(crate) fn session(&self) -> &ActixSession {
@@ -67,20 +78,30 @@ impl Handle {
     }
 
     /// Who is signed in.
-    pub(crate) fn user(
-        &self,
-    ) -> impl Future<Output = Result<Option<keylockr_login::User>, Refusal>> {
-        self.0.visit.user(Some(&self.0.session))
+    pub(crate) async fn user(&self) -> Resolved {
+        match self.user_at_once() {
+            Some(user) => Ok(Some(user.clone())),
+            None => {
+                self.0
+                    .visit
+                    .user(self.keylockr(), Some(&self.0.session))
+                    .await
+            }
+        }
     }
 
     /// The same without waiting; `None` says nothing.
     pub(crate) fn user_at_once(&self) -> Option<&keylockr_login::User> {
-        self.0.visit.user_at_once(&self.0.session)
+        let ask = || self.keylockr().resolve_at_once(&self.0.session);
+        self.0.at_once.get_or_init(ask).as_ref()
     }
 
     /// Whether somebody is signed in, if that was asked already. Where nobody can tell, nobody is, and
     /// the refusal answers in the place of whatever route is chosen then.
     pub(crate) fn knows_user(&self) -> Option<bool> {
+        if let Some(Some(_)) = self.0.at_once.get() {
+            return Some(true);
+        }
         Some(match self.0.visit.known_user()? {
             Ok(user) => user.is_some(),
             Err(refusal) => {
@@ -92,7 +113,8 @@ impl Handle {
 
     /// The application's own user, as its admit hook loads it; `None` if nobody is signed in.
     pub(crate) async fn account(&self) -> Result<Option<AnyAccount>, Refusal> {
-        self.0.visit.account(Some(&self.0.session)).await
+        let session = Some(&self.0.session);
+        self.0.visit.account(self.keylockr(), session).await
     }
 
     /// A refusal that nobody has answered with yet: `Option<User>` and `SignedIn` swallow every error.
@@ -125,6 +147,9 @@ impl Handle {
 /// Without the session, whose id is a credential.
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handle").field(&self.0.visit).finish()
+        f.debug_struct("Handle")
+            .field("keylockr", &self.0.keylockr)
+            .field("visit", &self.0.visit)
+            .finish_non_exhaustive()
     }
 }

@@ -81,7 +81,7 @@ where
     type Future = LocalBoxFuture<'static, Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        let keylockr = self.keylockr.clone();
+        let keylockr = Rc::new(self.keylockr.clone());
         let sessions = self.sessions.new_transform(KeyLockrService {
             inner: Rc::new(service),
             before_routing: self.before_routing,
@@ -99,7 +99,7 @@ where
 /// request, and 503 for a session that could not be read or saved.
 pub struct SessionService<S> {
     sessions: S,
-    keylockr: KeyLockr,
+    keylockr: Rc<KeyLockr>,
 }
 
 impl<S, B> Service<ServiceRequest> for SessionService<S>
@@ -116,7 +116,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let session = ActixSession::new(request.get_session());
-        let handle = Handle::new(self.keylockr.clone(), session);
+        let handle = Handle::new(Rc::clone(&self.keylockr), session);
         request.extensions_mut().insert(handle.clone());
         SessionFuture {
             answer: handle.clone().beside(self.sessions.call(request)),

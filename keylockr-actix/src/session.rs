@@ -56,8 +56,6 @@ impl ActixSession {
 }
 
 impl HttpSession for ActixSession {
-    const AT_HAND: bool = true;
-
     async fn read(&self) -> Result<Option<SessionRecord>, SessionUnavailable> {
         self.known()?;
         Ok(self.session.get(SESSION_KEY).unwrap_or_else(|_| {

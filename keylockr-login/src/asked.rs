@@ -2,21 +2,17 @@
 
 use std::{
     future::{Future, poll_fn},
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
 
 /// The answer to a question, or whoever is asking it.
 ///
 /// Nearly always one asks, and everybody after that finds the answer: both cost a lock that nobody
-/// holds, and nothing is allocated before somebody has to wait.
+/// holds, or not even that where nobody else can ask, and nothing is allocated before somebody has to
+/// wait.
 pub(crate) struct Asked<T> {
     state: Mutex<State<T>>,
-    /// Set after the answer is there, for those who would not wait for it.
-    is_answered: AtomicBool,
 }
 
 enum State<T> {
@@ -47,13 +43,12 @@ impl<T: Clone> Asked<T> {
 
     /// The answer, if it is there.
     pub(crate) fn answer(&self) -> Option<T> {
-        if !self.is_answered.load(Ordering::Acquire) {
-            return None;
-        }
-        match &*self.state() {
-            State::Answered(answer) => Some(answer.clone()),
-            State::Open | State::Asking(_) => None,
-        }
+        self.state().answer().cloned()
+    }
+
+    /// The answer, if it is there, for who alone can ask.
+    pub(crate) fn known(&mut self) -> Option<T> {
+        self.state_mut().answer().cloned()
     }
 
     /// Ready with the right to ask, or with the answer.
@@ -78,6 +73,23 @@ impl<T: Clone> Asked<T> {
 }
 
 impl<T> Asked<T> {
+    /// An answer from elsewhere, told by who alone can ask.
+    pub(crate) fn tell(&mut self, answer: T) {
+        *self.state_mut() = State::Answered(answer);
+    }
+
+    /// An answer from elsewhere, unless somebody has it or asks.
+    pub(crate) fn offer(&self, answer: T) {
+        let mut state = self.state();
+        if let State::Open = *state {
+            *state = State::Answered(answer);
+        }
+    }
+
+    fn state_mut(&mut self) -> &mut State<T> {
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn end_turn(&self, state: State<T>) {
         let before = std::mem::replace(&mut *self.state(), state);
         if let State::Asking(waiting) = before {
@@ -90,11 +102,19 @@ impl<T> Asked<T> {
     }
 }
 
+impl<T> State<T> {
+    fn answer(&self) -> Option<&T> {
+        match self {
+            Self::Answered(answer) => Some(answer),
+            Self::Open | Self::Asking(_) => None,
+        }
+    }
+}
+
 impl<T> Turn<'_, T> {
     fn tell(mut self, answer: T) {
         self.is_over = true;
         self.asked.end_turn(State::Answered(answer));
-        self.asked.is_answered.store(true, Ordering::Release);
     }
 }
 
@@ -108,9 +128,15 @@ impl<T> Drop for Turn<'_, T> {
 
 impl<T> Default for Asked<T> {
     fn default() -> Self {
+        Self::from(None)
+    }
+}
+
+/// A question with its answer, if it has one.
+impl<T> From<Option<T>> for Asked<T> {
+    fn from(answer: Option<T>) -> Self {
         Self {
-            state: Mutex::new(State::Open),
-            is_answered: AtomicBool::new(false),
+            state: Mutex::new(answer.map_or(State::Open, State::Answered)),
         }
     }
 }

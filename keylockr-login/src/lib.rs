@@ -207,5 +207,5 @@ pub use self::{
     user::User,
     vault::{Bindings, RequestVault, VaultRefused},
     verdict::Verdict,
-    visit::{AnyAccount, Visit},
+    visit::{AnyAccount, Resolved, Visit},
 };

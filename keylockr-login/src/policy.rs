@@ -83,6 +83,14 @@ pub enum Access {
     Expired,
 }
 
+impl Access {
+    /// Somebody is signed in, and nothing is due.
+    pub(crate) const PLAIN: Self = Self::Granted {
+        touch: false,
+        freshness: Freshness::Fresh,
+    };
+}
+
 /// How old the last good check of a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
@@ -125,6 +133,44 @@ pub(crate) fn admit(
     }
 }
 
+/// [`admit`] for nearly every request: whole milliseconds, and no more than three differences.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Margins {
+    since_sign_in: u64,
+    since_seen: u64,
+    since_check: u64,
+}
+
+impl Margins {
+    pub(crate) fn under(policy: &SessionPolicy) -> Self {
+        let seen = policy.idle.min(touch_after(policy));
+        Self {
+            since_sign_in: millis(policy.absolute),
+            since_seen: millis(seen),
+            since_check: millis(policy.recheck),
+        }
+    }
+
+    /// Whether a session of which nothing is revoked counts, and nothing is due: [`Access::PLAIN`].
+    /// Where a limit is no whole number of milliseconds, `false` for its last one says nothing.
+    pub(crate) fn hold(&self, record: &SessionRecord, now: Moment) -> bool {
+        let age = |earlier: Moment| now.as_millis().saturating_sub(earlier.as_millis());
+        let ahead = record
+            .signed_in_at
+            .as_millis()
+            .saturating_sub(now.as_millis());
+        age(record.signed_in_at) < self.since_sign_in
+            && ahead <= self.since_sign_in
+            && age(record.seen_at) < self.since_seen
+            && age(record.checked_at) < self.since_check
+    }
+}
+
+/// Rounded down.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn freshness(age: Duration, policy: &SessionPolicy) -> Freshness {
     if age < policy.recheck {
         Freshness::Fresh
@@ -164,10 +210,7 @@ mod tests {
         )
     }
 
-    const PLAIN: Access = Access::Granted {
-        touch: false,
-        freshness: Freshness::Fresh,
-    };
+    const PLAIN: Access = Access::PLAIN;
 
     #[test]
     fn limits_are_reached_to_the_second() {
@@ -256,6 +299,45 @@ mod tests {
         );
         let long_ago = Moment::from_millis(START - 13 * 3_600_000);
         assert_eq!(access(&session, long_ago), Access::Expired);
+    }
+
+    #[test]
+    fn margins_hold_where_nothing_is_due() {
+        let [ms, s] = [Duration::from_millis, Duration::from_secs];
+        let short = SessionPolicy::default()
+            .with_absolute(ms(50))
+            .with_idle(ms(900))
+            .with_recheck(ms(40));
+        let idle = short.with_idle(ms(20)).with_recheck(s(60));
+        for policy in [SessionPolicy::default(), short, idle] {
+            let margins = Margins::under(&policy);
+            let mut session = active();
+            let mut held = 0;
+            for (seen, checked) in [(0, 0), (5, 11), (11, 5)] {
+                session.seen_at = Moment::from_millis(START + seen);
+                session.checked_at = Moment::from_millis(START + checked);
+                let near = (START - 70)..(START + 70);
+                let limits = [policy.absolute, policy.recheck, touch_after(&policy)];
+                let borders = limits.into_iter().flat_map(|limit| {
+                    let limit = millis(limit);
+                    (START + limit - 2..START + limit + 14)
+                        .chain(START - limit - 2..START - limit + 2)
+                });
+                for now in near.chain(borders).map(Moment::from_millis) {
+                    let holds = margins.hold(&session, now);
+                    let none = Revocations::default();
+                    let plain = admit(Some(&session), now, &none, &policy) == PLAIN;
+                    // Where touching is due each few microseconds, the margin is rounded to nothing.
+                    assert!(plain || !holds, "{policy:?} {now:?}");
+                    let whole = touch_after(&policy)
+                        .subsec_nanos()
+                        .is_multiple_of(1_000_000);
+                    assert!(holds || !plain || !whole, "{policy:?} {now:?}");
+                    held += u32::from(holds);
+                }
+            }
+            assert!(held > 0 || policy == idle);
+        }
     }
 
     #[test]

@@ -80,7 +80,10 @@ impl RevokedList {
         if self.has_unsaved.load(Ordering::Acquire) {
             return None;
         }
-        self.store.known(Sought::of(record))
+        match self.store.is_empty() {
+            true => Some(Revocations::default()),
+            false => self.store.known(Sought::of(record)),
+        }
     }
 
     /// What concerns this session.

@@ -12,15 +12,11 @@ pub const SESSION_KEY: &str = "keylockr";
 /// The futures carry no `Send` bound, for single-threaded frameworks; where the implementation's
 /// futures are `Send`, so is everything that awaits them. Every wait is bounded by the caller.
 pub trait HttpSession {
-    /// Whether [`at_hand`](Self::at_hand) is worth asking.
-    const AT_HAND: bool = false;
-
     /// The record in the session; `None` also where something stands there that cannot be read.
     fn read(&self) -> impl Future<Output = Result<Option<SessionRecord>, SessionUnavailable>>;
 
-    /// The same without waiting, by an adapter that has the session at hand and says so in
-    /// [`AT_HAND`](Self::AT_HAND): every guarded request asks this first, and [`read`](Self::read)
-    /// only where it says `None`, as it does by default.
+    /// The same without waiting, by an adapter that has the session at hand; `None`, as by default,
+    /// says nothing.
     fn at_hand(&self) -> Option<SessionRecord> {
         None
     }

@@ -9,7 +9,7 @@ use crate::{
     limits::{OVERDUE_WAIT, RECHECK_WAIT},
     metrics::{self, Store},
     moment::Moment,
-    policy::{self, Access, Freshness},
+    policy::{self, Access, Freshness, Revocations},
     record::SessionRecord,
     refusal::Refusal,
     session::HttpSession,
@@ -24,7 +24,13 @@ impl Shared {
         self: &Arc<Self>,
         session: &S,
     ) -> Result<Option<User>, Refusal> {
-        let Some(record) = self.read_session(session).await? else {
+        // Read here and not by `read_session`: each future around another adds to what a handler's
+        // takes, and that is to stay within what an allocator hands out quickly.
+        let read = {
+            let read = pin!(session.read());
+            self.session_gate.pass_pinned(read).await
+        };
+        let Some(record) = read.map_err(|_| session_failed(metrics::Access::Read))? else {
             return Ok(None);
         };
         if self.stands(&record) {
@@ -47,11 +53,10 @@ impl Shared {
             return false;
         };
         let now = self.now();
-        let plain = Access::Granted {
-            touch: false,
-            freshness: Freshness::Fresh,
+        let stands = match revoked == Revocations::default() {
+            true => self.margins.hold(record, now),
+            false => policy::admit(Some(record), now, &revoked, &self.session) == Access::PLAIN,
         };
-        let stands = policy::admit(Some(record), now, &revoked, &self.session) == plain;
         // Without a use for connections there are none.
         if stands && self.wants_handovers() {
             self.connections.seen(record, now);

@@ -23,7 +23,7 @@ use crate::{
     moment::{Axis, Moment},
     origin::Site,
     page::Compiled,
-    policy::SessionPolicy,
+    policy::{Margins, SessionPolicy},
     proxies::Proxy,
     revoked::RevokedList,
     sealed::SealKeys,
@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) proxies: Vec<Proxy>,
     pub(crate) session: SessionPolicy,
+    /// The same, for nearly every request.
+    pub(crate) margins: Margins,
     pub(crate) keys: KeySource,
     pub(crate) admit: Arc<dyn AnyAdmit>,
     pub(crate) keeps_connections: bool,

@@ -3,7 +3,6 @@
 use std::{
     any::Any,
     fmt,
-    future::Future,
     sync::{Arc, OnceLock},
 };
 
@@ -12,69 +11,59 @@ use crate::{asked::Asked, keylockr::KeyLockr, refusal::Refusal, session::HttpSes
 /// The application's user, of whatever type.
 pub type AnyAccount = Arc<dyn Any + Send + Sync>;
 
-/// The login service and what it has said about one request. For adapters, which keep it in the
-/// request.
+/// Who is signed in, or why nobody can tell.
+pub type Resolved = Result<Option<User>, Refusal>;
+
+/// What the login service has said about one request. For adapters, which keep it in the request,
+/// beside the service.
 ///
 /// Each question is asked once, however many guards and extractors want to know; a store that failed
-/// is not asked again either.
+/// is not asked again either. Clones hear each other's answers.
+#[derive(Default)]
 pub struct Visit {
-    keylockr: KeyLockr,
-    /// What could be told without waiting: asked once, before everything else.
-    at_once: OnceLock<Option<User>>,
-    user: Asked<Result<Option<User>, Refusal>>,
+    /// While there is no clone: most requests never have one.
+    alone: Questions,
+    shared: OnceLock<Arc<Questions>>,
+}
+
+#[derive(Default)]
+struct Questions {
+    user: Asked<Resolved>,
     account: Asked<Result<Option<AnyAccount>, Refusal>>,
 }
 
 impl Visit {
-    /// A request of which nothing is known yet.
-    #[must_use]
-    pub fn new(keylockr: KeyLockr) -> Self {
-        Self {
-            keylockr,
-            at_once: OnceLock::new(),
-            user: Asked::default(),
-            account: Asked::default(),
-        }
-    }
-
-    /// The login service.
-    #[must_use]
-    pub fn keylockr(&self) -> &KeyLockr {
-        &self.keylockr
-    }
-
     /// Who is signed in by the request's session.
     ///
     /// # Errors
     /// Nobody can tell; without a session it is the layer that is missing.
-    pub fn user<'a, S: HttpSession>(
-        &'a self,
-        session: Option<&'a S>,
-    ) -> impl Future<Output = Result<Option<User>, Refusal>> + use<'a, S> {
-        self.user.or_ask(move || async move {
+    pub async fn user<S: HttpSession>(&self, keylockr: &KeyLockr, session: Option<&S>) -> Resolved {
+        let ask = || async {
             let session = session.ok_or(Refusal::LayerMissing)?;
-            match self.user_at_once(session) {
-                Some(user) => Ok(Some(user.clone())),
-                None => self.keylockr.resolve(session).await,
-            }
-        })
+            keylockr.resolve(session).await
+        };
+        self.questions().user.or_ask(ask).await
     }
 
-    /// The same without waiting, where the session is at hand and stands. `None` says nothing about
-    /// whether somebody is signed in: [`user`](Self::user) does.
-    pub fn user_at_once<S: HttpSession>(&self, session: &S) -> Option<&User> {
-        if !S::AT_HAND {
-            return None;
+    /// What [`user`](Self::user) said, if that was asked already.
+    pub fn known_user(&self) -> Option<Resolved> {
+        self.questions().user.answer()
+    }
+
+    /// The same for who has the request to itself, which saves a lock.
+    pub fn known_alone(&mut self) -> Option<Resolved> {
+        match self.shared.get() {
+            Some(shared) => shared.user.answer(),
+            None => self.alone.user.known(),
         }
-        let ask = || self.keylockr.resolve_at_once(session);
-        self.at_once.get_or_init(ask).as_ref()
     }
 
-    /// What [`user`](Self::user) said, if that was asked already: for an extractor after a guard.
-    pub fn known_user(&self) -> Option<Result<Option<User>, Refusal>> {
-        match self.at_once.get() {
-            Some(Some(user)) => Some(Ok(Some(user.clone()))),
-            Some(None) | None => self.user.answer(),
+    /// What [`KeyLockr::resolve`] said about this very request, asked by who has it to itself or waits
+    /// for that away from it.
+    pub fn tell(&mut self, answer: Resolved) {
+        match self.shared.get() {
+            Some(shared) => shared.user.offer(answer),
+            None => self.alone.user.tell(answer),
         }
     }
 
@@ -84,24 +73,72 @@ impl Visit {
     /// As [`user`](Self::user), and when the hook cannot tell.
     pub async fn account<S: HttpSession>(
         &self,
+        keylockr: &KeyLockr,
         session: Option<&S>,
     ) -> Result<Option<AnyAccount>, Refusal> {
         let load = || async {
-            match self.user(session).await? {
-                Some(user) => self.keylockr.account(&user).await,
+            match self.user(keylockr, session).await? {
+                Some(user) => keylockr.account(&user).await,
                 None => Ok(None),
             }
         };
-        self.account.or_ask(load).await
+        self.questions().account.or_ask(load).await
+    }
+
+    fn questions(&self) -> &Questions {
+        self.shared.get().map_or(&self.alone, |shared| shared)
+    }
+}
+
+/// Of one request too: what one of the two hears the other knows.
+impl Clone for Visit {
+    fn clone(&self) -> Self {
+        let share = || Arc::new(self.alone.known());
+        Self {
+            alone: Questions::default(),
+            shared: OnceLock::from(Arc::clone(self.shared.get_or_init(share))),
+        }
+    }
+}
+
+impl Questions {
+    /// What has been answered so far.
+    fn known(&self) -> Self {
+        Self {
+            user: Asked::from(self.user.answer()),
+            account: Asked::from(self.account.answer()),
+        }
     }
 }
 
 impl fmt::Debug for Visit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Visit")
-            .field("keylockr", &self.keylockr)
-            .field("at_once", &self.at_once)
-            .field("user", &self.user.answer())
+            .field("user", &self.known_user())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_hear_each_other() {
+        let down = Err(Refusal::StoreUnavailable);
+        let mut first = Visit::default();
+        assert_eq!((first.known_user(), first.known_alone()), (None, None));
+        first.tell(down.clone());
+        let mut second = first.clone();
+        assert_eq!(second.known_alone(), Some(down), "what was known before");
+
+        let mut first = Visit::default();
+        let mut second = first.clone();
+        let mut third = second.clone();
+        second.tell(Ok(None));
+        assert_eq!(first.known_alone(), Some(Ok(None)));
+        assert_eq!(third.known_user(), Some(Ok(None)));
+        third.tell(Err(Refusal::StoreUnavailable));
+        assert_eq!(first.known_user(), Some(Ok(None)), "the first answer stays");
     }
 }

@@ -2,28 +2,37 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use keylockr_login::{Conditions, Refusal, Verdict, judge_account};
+use keylockr_login::{Conditions, Refusal, Resolved, Verdict, judge_account};
 
 use crate::{handle::Handle, user::User};
 
 /// What is asked beyond "is somebody signed in".
-pub(crate) type Check = Conditions<dyn Fn(Handle) -> Decision + Send + Sync>;
+pub(crate) type Check = Conditions<dyn Fn(Handle) -> Condition + Send + Sync>;
 
 /// Boxed: the futures of a store and of a predicate cannot be named.
-pub(crate) type Decision = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
+pub(crate) type Condition = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
 
-/// Decides about the request that `handle` came with.
-pub(crate) fn decide(check: &Check, handle: Handle) -> Decision {
+/// Who passes, or why nobody does.
+pub(crate) type Decision =
+    Pin<Box<dyn Future<Output = Result<keylockr_login::User, Refusal>> + Send>>;
+
+/// Decides about the request that `handle` came with, away from it.
+pub(crate) fn decide(check: &Check, handle: &Handle) -> Decision {
     if check.is_empty() {
-        return Box::pin(async move { signed_in(&handle).await.map(drop) });
+        // One future and no other in it that was made before: that would be there twice.
+        let (keylockr, session) = (handle.keylockr().clone(), handle.session().ok().cloned());
+        return Box::pin(async move {
+            let session = session.as_ref().ok_or(Refusal::LayerMissing)?;
+            signed_in(keylockr.resolve(session).await)
+        });
     }
-    let check = check.clone();
+    let (check, handle) = (check.clone(), handle.clone());
     Box::pin(async move {
-        signed_in(&handle).await?;
+        let user = signed_in(handle.user().await)?;
         for condition in check.iter() {
             condition(handle.clone()).await?;
         }
-        Ok(())
+        Ok(user)
     })
 }
 
@@ -36,7 +45,10 @@ where
     let predicate = Arc::new(predicate);
     check.and(Arc::new(move |handle| {
         let predicate = Arc::clone(&predicate);
-        Box::pin(async move { predicate(signed_in(&handle).await?).await.verdict() })
+        Box::pin(async move {
+            let user = signed_in(handle.user().await)?;
+            predicate(User::from(user)).await.verdict()
+        })
     }))
 }
 
@@ -53,7 +65,7 @@ where
     }))
 }
 
-async fn signed_in(handle: &Handle) -> Result<User, Refusal> {
-    let user = handle.user().await?;
-    user.map(User::from).ok_or(Refusal::SignedOut)
+/// The user of whom that was resolved; a stranger does not pass.
+pub(crate) fn signed_in(resolved: Resolved) -> Result<keylockr_login::User, Refusal> {
+    resolved?.ok_or(Refusal::SignedOut)
 }

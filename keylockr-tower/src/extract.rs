@@ -7,28 +7,30 @@ use keylockr_login::Refusal;
 use crate::{
     handle::Handle,
     rejection::UserRejection,
-    user::{Account, User, resolve, resolve_account},
+    user::{Account, User, resolve, resolve_account, resolve_alone},
     vault::{SameOrigin, Vault, VaultRejection, resolve_vault, same_origin},
 };
 
 impl<S: Send + Sync> FromRequestParts<S> for User {
     type Rejection = UserRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, UserRejection> {
-        resolve(parts)
-            .await?
-            .ok_or_else(|| refused(parts, Refusal::SignedOut))
+    // Not `async fn`, here and below: that would be another future around the one that matters.
+    fn from_request_parts(
+        parts: &mut Parts,
+        _state: &S,
+    ) -> impl Future<Output = Result<Self, UserRejection>> {
+        resolve_alone(parts, |user| user.ok_or(Refusal::SignedOut))
     }
 }
 
 impl<S: Send + Sync> OptionalFromRequestParts<S> for User {
     type Rejection = UserRejection;
 
-    async fn from_request_parts(
+    fn from_request_parts(
         parts: &mut Parts,
         _state: &S,
-    ) -> Result<Option<Self>, UserRejection> {
-        resolve(parts).await
+    ) -> impl Future<Output = Result<Option<Self>, UserRejection>> {
+        resolve_alone(parts, Ok)
     }
 }
 

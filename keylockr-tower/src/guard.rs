@@ -6,7 +6,7 @@ use std::{
     mem,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use crate::{
     body::Body,
     check::{self, Check, Decision},
     handle::Handle,
+    pace::Pace,
     rejection::LayerMissing,
     user::User,
 };
@@ -89,7 +90,10 @@ impl<S> Layer<S> for RequireUser {
     fn layer(&self, inner: S) -> Guard<S> {
         Guard {
             inner,
-            guard: Arc::new(self.clone()),
+            guard: Arc::new(Posted {
+                guard: self.clone(),
+                pace: Pace::default(),
+            }),
         }
     }
 }
@@ -100,8 +104,15 @@ impl<S> Layer<S> for RequireUser {
 #[derive(Clone, Debug)]
 pub struct Guard<S> {
     inner: S,
-    /// One count for both of its parts: axum clones a service several times a request.
-    guard: Arc<RequireUser>,
+    /// One count for all of its parts: axum clones a service several times a request.
+    guard: Arc<Posted>,
+}
+
+/// A guard at its place.
+#[derive(Debug)]
+struct Posted {
+    guard: RequireUser,
+    pace: Pace,
 }
 
 impl<S, B, R> Service<Request<B>> for Guard<S>
@@ -117,22 +128,44 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> GuardFuture<S, B> {
-        let mut decision = match Handle::of(request.extensions()) {
-            Ok(handle) => check::decide(&self.guard.check, handle.clone()),
+    fn call(&mut self, mut request: Request<B>) -> GuardFuture<S, B> {
+        let handle = match Handle::of_mut(request.extensions_mut()) {
+            Ok(handle) => handle,
             Err(missing) => return GuardFuture::refused(missing.response()),
         };
-        // Nearly always it is at hand. Where it is not, the future asks again before anything else,
-        // and with the waker of its task.
-        let asked = decision
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()));
+        let Posted { guard, pace } = &*self.guard;
+        let is_plain = guard.check.is_empty();
+        let known = match is_plain {
+            true => handle.known_user(),
+            false => None,
+        };
+        let at_once = match known {
+            Some(known) => Poll::Ready(known),
+            None if is_plain && pace.is_prompt() => handle.user_at_once(),
+            None => Poll::Pending,
+        };
+        let mut decision = None;
+        let asked = match at_once {
+            Poll::Ready(resolved) => Poll::Ready(check::signed_in(resolved)),
+            // Where the answer is not at hand the future asks again before anything else, and with
+            // the waker of its task.
+            Poll::Pending => decision
+                .insert(check::decide(&guard.check, handle))
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop())),
+        };
+        if is_plain {
+            pace.note(asked.is_ready());
+        }
         let state = match asked {
-            Poll::Ready(Ok(())) => State::Passed {
-                future: self.inner.call(request),
-            },
+            Poll::Ready(Ok(user)) => {
+                handle.tell(Ok(Some(user)));
+                State::Passed {
+                    future: self.inner.call(request),
+                }
+            }
             Poll::Ready(Err(refusal)) => {
-                return GuardFuture::refused(refuse(request, refusal, &self.guard));
+                return GuardFuture::refused(refuse(request, refusal, guard));
             }
             Poll::Pending => {
                 // The service that was polled ready goes along; its fresh clone stays.
@@ -170,7 +203,7 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        Deciding { decision: Decision, held: Option<Box<Held<S, B>>> },
+        Deciding { decision: Option<Decision>, held: Option<Box<Held<S, B>>> },
         Passed { #[pin] future: S::Future },
         Refused { response: Option<Box<Response<Body>>> },
     }
@@ -181,7 +214,7 @@ pin_project! {
 struct Held<S, B> {
     request: Request<B>,
     inner: S,
-    guard: Arc<RequireUser>,
+    guard: Arc<Posted>,
 }
 
 impl<S: Service<Request<B>>, B> GuardFuture<S, B> {
@@ -219,23 +252,29 @@ where
             let next = match state.as_mut().project() {
                 StateProjection::Passed { future } => return future.poll(cx),
                 StateProjection::Deciding { decision, held } => {
-                    let Poll::Ready(decision) = decision.as_mut().poll(cx) else {
-                        return Poll::Pending;
+                    let Some(future) = decision else {
+                        return Poll::Pending; // polled after its end
                     };
+                    let decided = ready!(future.as_mut().poll(cx));
                     let Some(held) = held.take() else {
                         return Poll::Pending; // polled after its end
                     };
                     let Held {
-                        request,
+                        mut request,
                         mut inner,
                         guard,
                     } = *held;
-                    match decision {
-                        Ok(()) => State::Passed {
-                            future: inner.call(request),
-                        },
+                    match decided {
+                        Ok(user) => {
+                            if let Ok(handle) = Handle::of_mut(request.extensions_mut()) {
+                                handle.tell(Ok(Some(user)));
+                            }
+                            State::Passed {
+                                future: inner.call(request),
+                            }
+                        }
                         Err(refusal) => State::Refused {
-                            response: Some(Box::new(refuse(request, refusal, &guard))),
+                            response: Some(Box::new(refuse(request, refusal, &guard.guard))),
                         },
                     }
                 }

@@ -1,26 +1,33 @@
 //! What the layer puts into every request, and the questions that it answers.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
 
 use http::{Extensions, request::Parts};
-use keylockr_login::{AnyAccount, Asker, KeyLockr, Refusal, Visit};
+use keylockr_login::{AnyAccount, Asker, KeyLockr, Refusal, Resolved, Visit};
 
 use crate::{rejection::LayerMissing, request::original_uri, session::TowerSession};
 
 /// The login service, the request's session, and who that session belongs to once somebody asked.
 ///
-/// The session stands here and not behind the visit's count: of boxes as small as one pointer a
-/// request has so many already that one more sends glibc's allocator its slow way, at every request.
+/// It stands in the request's extensions as it is and counts nothing, for most requests have it to
+/// themselves from beginning to end; those that clone it pay for that then.
 #[derive(Clone)]
 pub(crate) struct Handle {
-    visit: Arc<Visit>,
+    keylockr: KeyLockr,
+    visit: Visit,
     session: Option<TowerSession>,
 }
 
 impl Handle {
     pub(crate) fn new(keylockr: KeyLockr, session: Option<TowerSession>) -> Self {
         Self {
-            visit: Arc::new(Visit::new(keylockr)),
+            keylockr,
+            visit: Visit::default(),
             session,
         }
     }
@@ -33,8 +40,16 @@ impl Handle {
             .inspect_err(|missing| tracing::error!("{missing}"))
     }
 
+    /// The same, for who has the request to itself.
+    pub(crate) fn of_mut(extensions: &mut Extensions) -> Result<&mut Self, LayerMissing> {
+        extensions
+            .get_mut::<Self>()
+            .ok_or(LayerMissing::keylockr())
+            .inspect_err(|missing| tracing::error!("{missing}"))
+    }
+
     pub(crate) fn keylockr(&self) -> &KeyLockr {
-        self.visit.keylockr()
+        &self.keylockr
     }
 
     /// The session, unless the layer was built around something that is no session layer.
@@ -46,20 +61,34 @@ impl Handle {
     }
 
     /// Who is signed in.
-    pub(crate) fn user(
-        &self,
-    ) -> impl Future<Output = Result<Option<keylockr_login::User>, Refusal>> {
-        self.visit.user(self.session().ok())
+    pub(crate) fn user(&self) -> impl Future<Output = Resolved> {
+        self.visit.user(&self.keylockr, self.session().ok())
     }
 
-    /// The same, if that was asked already.
-    pub(crate) fn known_user(&self) -> Option<Result<Option<keylockr_login::User>, Refusal>> {
-        self.visit.known_user()
+    /// The same, if that was asked already, for who has the request to itself.
+    pub(crate) fn known_user(&mut self) -> Option<Resolved> {
+        self.visit.known_alone()
+    }
+
+    /// The same as far as it is told without waiting; a session store that is not done then is asked
+    /// again by whoever asks next.
+    pub(crate) fn user_at_once(&self) -> Poll<Resolved> {
+        let Ok(session) = self.session() else {
+            return Poll::Ready(Err(Refusal::LayerMissing));
+        };
+        let resolving = pin!(self.keylockr().resolve(session));
+        resolving.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Keeps what the service said when it was asked past this handle.
+    pub(crate) fn tell(&mut self, answer: Resolved) {
+        self.visit.tell(answer);
     }
 
     /// The application's own user, as its admit hook loads it; `None` if nobody is signed in.
     pub(crate) async fn account(&self) -> Result<Option<AnyAccount>, Refusal> {
-        self.visit.account(self.session().ok()).await
+        let session = self.session().ok();
+        self.visit.account(&self.keylockr, session).await
     }
 
     /// Who asked for what, for the answer to a refused request.
@@ -80,6 +109,9 @@ impl Handle {
 /// Without the session, whose id is a credential.
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handle").field(&self.visit).finish()
+        f.debug_struct("Handle")
+            .field("keylockr", &self.keylockr)
+            .field("visit", &self.visit)
+            .finish_non_exhaustive()
     }
 }

@@ -287,6 +287,7 @@ mod extract;
 mod guard;
 mod handle;
 mod layer;
+mod pace;
 mod rejection;
 mod request;
 #[cfg(feature = "axum")]

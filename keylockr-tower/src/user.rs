@@ -2,6 +2,8 @@
 
 use http::request::Parts;
 use keylockr_login::AccountType;
+#[cfg(feature = "axum")]
+use keylockr_login::Refusal;
 
 use crate::{handle::Handle, rejection::UserRejection};
 
@@ -18,16 +20,35 @@ keylockr_login::__define_user! {
 /// Nobody can tell, or the layer is missing. That nobody is signed in is no error here.
 pub async fn resolve(parts: &Parts) -> Result<Option<User>, UserRejection> {
     let handle = Handle::of(&parts.extensions)?;
-    let answer = match handle.known_user() {
-        Some(answer) => answer,
-        // Boxed: a handler's future with this in it would be larger than what an allocator hands out
-        // quickly.
-        None => Box::pin(handle.user()).await,
-    };
-    match answer {
+    // Boxed: a handler's future with this in it would be larger than what an allocator hands out
+    // quickly.
+    match Box::pin(handle.user()).await {
         Ok(user) => Ok(user.map(User)),
         Err(refusal) => Err(UserRejection::new(refusal, handle.asker(parts))),
     }
+}
+
+/// The same for an extractor, which has the request to itself: without a lock, and in no larger a
+/// future than it takes.
+#[cfg(feature = "axum")]
+pub(crate) async fn resolve_alone<T>(
+    parts: &mut Parts,
+    judge: impl FnOnce(Option<User>) -> Result<T, Refusal>,
+) -> Result<T, UserRejection> {
+    let handle = Handle::of_mut(&mut parts.extensions)?;
+    let resolved = match handle.known_user() {
+        Some(resolved) => resolved,
+        None => {
+            let resolved = handle.keylockr().resolve(handle.session()?).await;
+            handle.tell(resolved.clone());
+            resolved
+        }
+    };
+    let judged = resolved.and_then(|user| judge(user.map(User)));
+    judged.map_err(|refusal| match Handle::of(&parts.extensions) {
+        Ok(handle) => UserRejection::new(refusal, handle.asker(parts)),
+        Err(missing) => missing.into(),
+    })
 }
 
 /// The signed-in person's account; `None` for strangers and for people without one.

@@ -10,6 +10,11 @@
 mod browser;
 mod store;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use axum::{
     Router,
     response::{IntoResponse, Response},
@@ -44,7 +49,9 @@ async fn site(configure: impl FnOnce(KeyLockrBuilder) -> KeyLockrBuilder, app: R
     let sessions = SessionManagerLayer::new(store.clone());
     let app = app
         .nest("/login", routes())
-        .layer(KeyLockrLayer::new(keylockr, sessions));
+        .layer(KeyLockrLayer::new(keylockr, sessions))
+        // As a server does: otherwise each request makes its guards anew.
+        .with_state(());
     Site {
         emulator,
         store,
@@ -134,6 +141,32 @@ async fn the_store_is_read_once_a_request() {
     );
 }
 
+#[tokio::test]
+async fn a_guard_reads_a_store_elsewhere_once_a_request_too() {
+    let app = Router::new()
+        .route("/me", get(whoami))
+        .route_layer(RequireUser::unauthorized());
+    let site = site(|builder| builder, app).await;
+    let mut browser = Browser::new(site.app);
+    browser.sign_in(&site.emulator, "alice").await;
+    let mut reads = async |requests: usize| {
+        site.store.reads();
+        for _ in 0..requests {
+            // A server's connection gets its budget anew with each request.
+            let reply = tokio::task::unconstrained(browser.get("/me")).await;
+            assert_eq!(reply.status, StatusCode::OK);
+        }
+        site.store.reads()
+    };
+    site.store.set_elsewhere(true);
+    assert_eq!(reads(50).await, 50);
+    site.store.set_elsewhere(false);
+    assert_eq!(reads(50).await, 50);
+    // By then the guard expects answers at once. The first that does not come is asked for again.
+    site.store.set_elsewhere(true);
+    assert_eq!(reads(50).await, 51);
+}
+
 /// The application's own user.
 #[derive(Clone, Debug, PartialEq)]
 struct Member {
@@ -165,6 +198,45 @@ impl Admit for Members {
         };
         Ok(Some(Member { name, moderator }))
     }
+}
+
+/// Counts how often an account is loaded.
+#[derive(Clone, Default)]
+struct Counted(Arc<AtomicUsize>);
+
+impl Admit for Counted {
+    type Account = u8;
+
+    async fn admit(&self, _: SignIn<'_>) -> Result<u8, NotAdmitted> {
+        Ok(7)
+    }
+
+    async fn load(&self, _: &keylockr_login::User) -> Result<Option<u8>, AccountUnavailable> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(Some(7))
+    }
+}
+
+#[tokio::test]
+async fn the_account_is_loaded_once_a_request() {
+    async fn twice(Account(one): Account<u8>, other: Option<Account<u8>>) -> String {
+        format!("{one} {}", other.unwrap().0)
+    }
+    let seven = || RequireUser::unauthorized().when_account(|account: &u8| *account == 7);
+    let app = Router::new()
+        .route("/", get(twice))
+        .route_layer(seven())
+        .route_layer(seven());
+    let counted = Counted::default();
+    let admit = counted.clone();
+    let site = site(|builder| builder.admit(admit), app).await;
+    let mut browser = Browser::new(site.app);
+    browser.sign_in(&site.emulator, "alice").await;
+    counted.0.store(0, Ordering::SeqCst);
+    site.store.reads();
+    assert_eq!(browser.get("/").await.text, "7 7");
+    assert_eq!(counted.0.load(Ordering::SeqCst), 1);
+    assert_eq!(site.store.reads(), 1);
 }
 
 #[tokio::test]

@@ -151,6 +151,12 @@ pub trait RevocationStore: Send + Sync + 'static {
         None
     }
 
+    /// Whether nothing at all is revoked, by a store that knows without waiting: spares each request
+    /// even that look-up. `false`, as by default, says nothing.
+    fn is_empty(&self) -> bool {
+        false
+    }
+
     /// Whether the store answers.
     fn ping(&self) -> StoreFuture<'_, ()>;
 }

@@ -130,10 +130,14 @@ impl RevocationStore for MemoryRevocations {
     }
 
     fn known(&self, sought: Sought<'_>) -> Option<Revocations> {
-        Some(match self.has_any.load(Ordering::Acquire) {
-            true => self.entries().find(sought),
-            false => Revocations::default(),
+        Some(match self.is_empty() {
+            true => Revocations::default(),
+            false => self.entries().find(sought),
         })
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.has_any.load(Ordering::Acquire)
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {

@@ -13,7 +13,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -31,6 +31,7 @@ pub(crate) struct SwitchedStore {
     switch: StoreSwitch,
     reads: Arc<AtomicUsize>,
     writes: Arc<AtomicUsize>,
+    is_elsewhere: Arc<AtomicBool>,
 }
 
 impl SwitchedStore {
@@ -44,6 +45,11 @@ impl SwitchedStore {
     /// Takes the store away, or gives it back.
     pub(crate) fn switch(&self) -> &StoreSwitch {
         &self.switch
+    }
+
+    /// Whether it answers like one behind a network: never at once.
+    pub(crate) fn set_elsewhere(&self, is_elsewhere: bool) {
+        self.is_elsewhere.store(is_elsewhere, Ordering::SeqCst);
     }
 
     /// How often it was read since the last question.
@@ -68,6 +74,12 @@ impl SwitchedStore {
             Access::Write => &self.writes,
         }
         .fetch_add(1, Ordering::SeqCst);
+        if self.is_elsewhere.load(Ordering::SeqCst) {
+            // The gate before it looks twice in one go.
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+        }
         self.switch
             .pass(access)
             .await

@@ -4,6 +4,7 @@ mod binding;
 mod faults;
 mod history;
 mod layers;
+mod memory;
 mod phone;
 mod secrets;
 mod writers;

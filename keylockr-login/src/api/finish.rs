@@ -104,6 +104,16 @@ impl Call<'_> {
             Phase::Used | Phase::Ended(_) => return Err(Refusal::AttemptEnded),
             Phase::Done => {}
         }
+        // Of several servers one may not have the key yet that another seals with: nothing is spent here.
+        let approved = record.approved.as_ref();
+        if approved.is_some_and(|sealed| self.shared.open_approved(record, sealed).is_none()) {
+            tracing::warn!(
+                name: "keylockr.approval.sealed",
+                attempt = %record.id,
+                "an approval cannot be opened: other seal keys here?"
+            );
+            return Err(Refusal::CannotTell);
+        }
         let before = self.shared.read_session(session).await?;
         // Taken first: after the claim the attempt's own task lets go of it.
         let handover = self.shared.handovers().get(&record.id).cloned();

@@ -157,3 +157,19 @@ async fn graceful_stop_with_a_thousand_streams_and_sockets() {
         assert_eq!(there.finish(attempt).await.status, 200);
     }
 }
+
+/// A deployment's first server has the new key, and the load balancer sends the browser to an old one.
+#[tokio::test(start_paused = true)]
+async fn an_approval_is_not_spent_by_a_server_that_cannot_open_it() {
+    let stage = Stage::new().await;
+    let store = Common::default();
+    let (first, other) = (
+        Process::new(&stage, &store),
+        Process::sealing(&stage, &store, [8; 32]),
+    );
+    let browser = Browser::new(first.keylockr.clone(), stage.sessions.clone());
+    let attempt = stage.approved(&browser).await;
+    let reply = other.serves(&stage, &browser).finish(&attempt).await;
+    assert_eq!(reply.refusal, Some(keylockr_login::Refusal::CannotTell));
+    assert_eq!(browser.finish(&attempt).await.status, 200);
+}

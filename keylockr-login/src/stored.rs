@@ -54,7 +54,7 @@ impl Words {
 
     /// What stands in `line` from `start` on, if that is four words or more.
     fn from(line: String, start: usize) -> Option<Self> {
-        if line.len() > LONGEST || line.get(start..)?.splitn(4, ' ').count() < 4 {
+        if line.len() > LONGEST || spaces(line.as_bytes().get(start..)?) < 3 {
             return None;
         }
         let start = u16::try_from(start).ok()?;
@@ -62,27 +62,37 @@ impl Words {
     }
 
     pub(crate) fn safe_id(&self) -> &str {
-        self.word(0).unwrap_or_default()
+        self.word(0)
     }
 
     pub(crate) fn app_id(&self) -> &str {
-        self.word(1).unwrap_or_default()
+        self.word(1)
     }
 
     pub(crate) fn sign_pk(&self) -> &str {
-        self.word(2).unwrap_or_default()
+        self.word(2)
     }
 
     pub(crate) fn handle(&self) -> &str {
-        self.word(3).unwrap_or_default()
+        self.word(3)
     }
 
     pub(crate) fn nickname(&self) -> Option<&str> {
-        self.word(4)
+        self.rest_at(4)
     }
 
-    fn word(&self, place: usize) -> Option<&str> {
-        self.all().splitn(5, ' ').nth(place)
+    fn word(&self, place: usize) -> &str {
+        let rest = self.rest_at(place).unwrap_or_default();
+        rest.get(..word_end(rest)).unwrap_or_default()
+    }
+
+    /// All from one word on.
+    fn rest_at(&self, place: usize) -> Option<&str> {
+        let mut rest = self.all();
+        for _ in 0..place {
+            rest = rest.get(word_end(rest) + 1..)?;
+        }
+        Some(rest)
     }
 
     /// All of them, as they are written.
@@ -97,19 +107,36 @@ impl PartialEq for Words {
     }
 }
 
-/// A number to the base 36, as [`Number`] writes it.
-fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0_u64, |number, digit| {
-        let digit = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'z' => digit - b'a' + 10,
+// Below bytes are compared one by one: every request pays for this, the words are short, and each search
+// of the standard library's costs more to begin than they have letters.
+
+/// Where the first word ends.
+fn word_end(text: &str) -> usize {
+    let mut bytes = text.bytes();
+    bytes.position(|byte| byte == b' ').unwrap_or(text.len())
+}
+
+/// How many spaces there are. In pieces whose sum a byte can hold, which compilers do all at once.
+fn spaces(text: &[u8]) -> usize {
+    let in_piece = |piece: &[u8]| piece.iter().map(|byte| u8::from(*byte == b' ')).sum::<u8>();
+    text.chunks(32).map(in_piece).map(usize::from).sum()
+}
+
+/// Takes a number to the base 36, as [`Number`] writes it, and the space behind it.
+fn number(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = None;
+    loop {
+        let (first, others) = rest.split_first()?;
+        *rest = others;
+        let digit = match first {
+            b'0'..=b'9' => first - b'0',
+            b'a'..=b'z' => first - b'a' + 10,
+            b' ' => return number,
             _ => return None,
         };
-        number.checked_mul(36)?.checked_add(digit.into())
-    })
+        let tens = number.unwrap_or(0_u64).checked_mul(36)?;
+        number = Some(tens.checked_add(digit.into())?);
+    }
 }
 
 /// Writes a number to the base 36.
@@ -150,22 +177,22 @@ impl SignInMethod {
 impl SessionRecord {
     /// From its line; `None` where that is another's, or of another version.
     fn from_line(line: String) -> Option<Self> {
-        let (began, rest) = line.split_once(' ')?;
-        let (seen, rest) = rest.split_once(' ')?;
-        let (checked, words) = rest.split_once(' ')?;
-        let (&[VERSION, letter], signed_in_at) = began.as_bytes().split_first_chunk()? else {
+        let (&[VERSION, letter], mut rest) = line.as_bytes().split_first_chunk()? else {
             return None;
         };
         let method = SignInMethod::ALL
             .into_iter()
             .find(|method| method.letter() == letter)?;
-        let signed_in_at = number(signed_in_at)?;
-        let later = |digits: &str| match digits.as_bytes() {
-            [b'-', before @ ..] => signed_in_at.checked_sub(number(before)?),
-            after => signed_in_at.checked_add(number(after)?),
+        let signed_in_at = number(&mut rest)?;
+        let later = |rest: &mut &[u8]| match rest {
+            [b'-', before @ ..] => {
+                *rest = before;
+                signed_in_at.checked_sub(number(rest)?)
+            }
+            _ => signed_in_at.checked_add(number(rest)?),
         };
-        let (seen_at, checked_at) = (later(seen)?, later(checked)?);
-        let start = line.len() - words.len();
+        let (seen_at, checked_at) = (later(&mut rest)?, later(&mut rest)?);
+        let start = line.len() - rest.len();
         Some(Self {
             method,
             signed_in_at: Moment::from_millis(signed_in_at),
@@ -274,6 +301,14 @@ mod tests {
             let text = serde_json::to_string(&alice).unwrap();
             let back: SessionRecord = serde_json::from_str(&text).unwrap();
             assert_eq!(back, alice, "{text}");
+        }
+    }
+
+    #[test]
+    fn spaces_are_counted_in_every_piece() {
+        for length in [0, 1, 31, 32, 33, 100, 4_096] {
+            assert_eq!(spaces(&vec![b' '; length]), length);
+            assert_eq!(spaces(&vec![b'!'; length]), 0);
         }
     }
 

@@ -21,7 +21,9 @@ use crate::{
 /// store until a guard, an extractor or a login route asks who is there. A session that could not be
 /// saved is a 503.
 ///
-/// Put it outermost of everything that asks: in axum with `Router::layer`, after the routes.
+/// Put it outermost of everything that asks: in axum with `Router::layer`, after the routes. Where all
+/// routes of a router are guarded, layer and guard can be put on in one, which spares each request a
+/// good part of what they cost: `.route_layer((KeyLockrLayer::new(..), RequireUser::..))`.
 #[derive(Clone, Debug)]
 pub struct KeyLockrLayer<L> {
     keylockr: KeyLockr,

@@ -142,6 +142,29 @@ async fn the_store_is_read_once_a_request() {
 }
 
 #[tokio::test]
+async fn layer_and_guard_are_put_on_in_one() {
+    let emulator = Emulator::start().await.unwrap();
+    let keylockr = KeyLockr::builder("demo", "Site")
+        .api(emulator.api())
+        .public_origin(ORIGIN)
+        .build()
+        .unwrap();
+    let store = SwitchedStore::default();
+    let layer = KeyLockrLayer::new(keylockr, SessionManagerLayer::new(store.clone()));
+    let app = Router::new()
+        .route("/me", get(whoami))
+        .route_layer((layer.clone(), RequireUser::redirect_to("/login")))
+        .merge(Router::new().nest("/login", routes()).layer(layer));
+    let mut browser = Browser::new(app);
+    assert_eq!(browser.page("/me").await.status, StatusCode::SEE_OTHER);
+    let user = browser.sign_in(&emulator, "alice").await.json();
+    assert_eq!(browser.get("/me").await.text, user["user"]["safe_id"]);
+    store.switch().set(StoreState::Down);
+    let reply = browser.page("/me").await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
 async fn a_guard_reads_a_store_elsewhere_once_a_request_too() {
     let app = Router::new()
         .route("/me", get(whoami))

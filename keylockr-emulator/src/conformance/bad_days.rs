@@ -53,7 +53,14 @@ pub async fn clock_steps_during_a_login(adapter: impl Adapter) {
         .into_iter()
         .flat_map(|step| [(step, true), (step, false)]);
     let ones = ones.map(|(step, listening)| async move {
-        let stage = Stage::with(adapter, |setup| setup.attempt_life = 10 * SECOND).await;
+        let is_small = step.abs() <= 60;
+        let stage = Stage::with(adapter, |setup| {
+            // Small steps end by `done`, however late; the others may have to be waited out.
+            if !is_small {
+                setup.attempt_life = 10 * SECOND;
+            }
+        })
+        .await;
         let browser = stage.browser();
         let attempt = browser.start().await;
         browser.reach(&attempt, "connected").await;
@@ -66,7 +73,7 @@ pub async fn clock_steps_during_a_login(adapter: impl Adapter) {
         }
         let (_, safe_id) = stage.service.approve(&attempt.tmp_id, "alice");
         let ended = ends_well(&browser, &attempt, &safe_id).await;
-        assert!(ended || step.abs() > 60, "clocks may differ by {step}");
+        assert!(ended || !is_small, "clocks may differ by {step}");
         stage.sign_in(&stage.browser(), "bob").await;
     });
     futures_util::future::join_all(ones).await;

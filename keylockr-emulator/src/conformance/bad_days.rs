@@ -19,10 +19,15 @@ const SECOND: Duration = Duration::from_secs(1);
 pub async fn clocks_hours_apart(adapter: impl Adapter) {
     let adapter = &adapter;
     let ones = [HOUR, -HOUR, 12 * HOUR, -12 * HOUR].map(|offset| async move {
-        let stage = Stage::with(adapter, |setup| setup.absolute = 5 * SECOND).await;
+        let stage = Stage::new(adapter).await;
         stage.service.set_clock_offset(offset);
         let browser = stage.signed_in("alice").await;
         assert!(browser.me().await.is_ok(), "{offset}: not at once");
+
+        // However slow this machine is: here only the end is asked for.
+        let stage = Stage::with(adapter, |setup| setup.absolute = 5 * SECOND).await;
+        stage.service.set_clock_offset(offset);
+        let browser = stage.signed_in("alice").await;
         eventually(|| async { browser.me().await == Err(401) }).await;
     });
     futures_util::future::join_all(ones).await;

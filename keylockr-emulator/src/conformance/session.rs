@@ -256,10 +256,12 @@ pub async fn logout_deletes_the_connection(adapter: impl Adapter) {
 pub async fn session_limits(adapter: impl Adapter) {
     use std::time::Duration;
     let second = Duration::from_secs(1);
+    let stage = Stage::with(&adapter, |setup| setup.absolute = 600 * second).await;
+    let browser = stage.signed_in("alice").await;
+    assert!(browser.me().await.is_ok(), "it has a life before its end");
     let stage = Stage::with(&adapter, |setup| setup.absolute = 3 * second).await;
     let browser = stage.signed_in("alice").await;
     let user = &browser;
-    assert!(user.me().await.is_ok(), "it has a life before its end");
     eventually(|| async move { user.me().await == Err(401) }).await;
 
     // Idle: with no time for it at all, the next request comes too late.

@@ -132,8 +132,7 @@ pub async fn application_started_again(adapter: impl Adapter) {
     let origin = stage.app.origin();
     let (signed_in, browser) = (signed_in.moved_to(origin), browser.moved_to(origin));
     assert_eq!(signed_in.me().await, Err(401));
-    let status = browser.get(&approved.at("/status")).send().await;
-    assert!(!status.text().contains("done"), "{}", status.text());
+    assert_eq!(browser.status_word(&approved).await, "none");
     browser.finish(&approved).await.expect_problem(403);
     assert_eq!(browser.me().await, Err(401));
     browser.get(MOUNT).page().send().await.expect_page(200);

@@ -153,10 +153,10 @@ pub async fn service_started_again(adapter: impl Adapter) {
         .expect("a proxy on loopback");
     let stage = Stage::of(&adapter, service, |setup| {
         setup.api = format!("http://{}", proxy.address());
-        setup.attempt_life = 10 * SECOND;
+        setup.recheck = Duration::ZERO;
     })
     .await;
-    let signed_in = stage.signed_in("bob").await;
+    let (bob, alice) = (stage.signed_in("bob").await, stage.signed_in("alice").await);
     let browser = stage.browser();
     let attempt = browser.start().await;
     browser.reach(&attempt, "connected").await;
@@ -177,12 +177,23 @@ pub async fn service_started_again(adapter: impl Adapter) {
         setup,
     };
 
+    let connections = stage.service.connections();
     let last = decided(&browser, &attempt).await;
-    assert_ne!(last["status"], "done", "{last}");
+    let told = (&last["status"], &last["error"]["code"]);
+    assert_eq!(told, (&"failed".into(), &"protocol".into()), "{last}");
     browser.finish(&attempt).await.expect_problem(410);
     stage.sign_in(&browser, "alice").await;
     assert!(browser.me().await.is_ok());
-    assert!(signed_in.me().await.is_ok(), "bob notices nothing");
+    // The new service knows the connections of before, and it is the one that is asked: its no is heard.
+    let of = |user: &str| {
+        let own = connections.iter().find(|own| own.user == user);
+        &own.expect("a connection of before").app_id
+    };
+    stage.service.revoke(of("alice"));
+    eventually(|| async { alice.me().await == Err(401) }).await;
+    assert!(bob.me().await.is_ok(), "bob notices nothing");
+    stage.service.revoke(of("bob"));
+    eventually(|| async { bob.me().await == Err(401) }).await;
     // It is written once more when it ends.
     stage.service.stop().await;
     std::fs::remove_file(&file).expect("what it kept");

@@ -3,6 +3,8 @@
 #![cfg(feature = "net")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../emulated/captured.rs"]
+mod captured;
 #[path = "../tls/mod.rs"]
 mod certificates;
 mod http;
@@ -22,6 +24,8 @@ use keylockr_client::{
 use keylockr_emulator::Emulator;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::captured::Log;
 
 fn seed() -> LoginConfig {
     let service = Service::Seed {
@@ -175,31 +179,13 @@ impl Transport for Recording {
     }
 }
 
-#[derive(Clone, Default)]
-struct Capture(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Capture {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// At trace level, with what hyper, reqwest, rustls and tungstenite have to say.
 #[tokio::test]
 async fn log_capture_has_no_sig() {
     let phone = Phone::start().await;
-    let capture = Capture::default();
-    let writer = capture.clone();
-    let guard = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .set_default();
+    // Of what setting one brings along, only the way from the log crate to tracing is wanted.
+    drop(tracing_subscriber::registry().set_default());
+    let (log, guard) = Log::capture_all();
     let transport = Arc::new(Recording {
         inner: NetTransport::new(&[]).unwrap(),
         sigs: Mutex::default(),
@@ -210,7 +196,7 @@ async fn log_capture_has_no_sig() {
         .unwrap();
     let (_, keys) = sign_in(&client, &phone, appdata()).await;
     drop(guard);
-    let text = String::from_utf8_lossy(&capture.0.lock().unwrap()).into_owned();
+    let text = log.text();
     assert!(
         text.contains("tungstenite::"),
         "records of the log crate are captured too"

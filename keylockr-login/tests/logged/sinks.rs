@@ -7,9 +7,13 @@ use std::{
         Arc, Condvar, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::timeout,
+};
 use tracing::{Dispatch, Level, instrument::WithSubscriber};
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -70,7 +74,7 @@ async fn visits() -> Vec<String> {
     );
     stage.sessions.trouble.set(State::Up);
     // Longer than a session goes unchecked, and shorter than one may be idle.
-    tokio::time::sleep(std::time::Duration::from_secs(20 * 60)).await;
+    tokio::time::sleep(Duration::from_secs(20 * 60)).await;
     tell("later", &browser.safe_id().await);
     let second = stage.approved(&other).await;
     tell("second", &other.finish(&second).await.status);
@@ -78,7 +82,7 @@ async fn visits() -> Vec<String> {
     tell("signed out", &browser.safe_id().await);
     let connection = other.user().await.unwrap().unwrap().app_id().to_owned();
     stage.emulator.revoke(&connection).unwrap();
-    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
     tell("revoked", &other.safe_id().await);
     tell("sessions", &stage.sessions.len());
     stage.keylockr.shutdown().await;
@@ -113,7 +117,8 @@ async fn a_log_that_cannot_be_written_changes_no_answer() {
     }
 }
 
-/// A pipe that is full, a terminal that stands still: writing waits until it goes on.
+/// A pipe that is full, a terminal that stands still: whoever writes that somebody has signed in waits
+/// until it goes on.
 #[derive(Clone)]
 struct Blocking {
     stands: Arc<(Mutex<bool>, Condvar)>,
@@ -135,9 +140,11 @@ impl Blocking {
 
 impl io::Write for Blocking {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let stands = self.stands.0.lock().unwrap();
-        let _ = self.waits.send(());
-        drop(self.stands.1.wait_while(stands, |stands| *stands).unwrap());
+        if String::from_utf8_lossy(bytes).contains("signed in") {
+            let stands = self.stands.0.lock().unwrap();
+            let _ = self.waits.send(());
+            drop(self.stands.1.wait_while(stands, |stands| *stands).unwrap());
+        }
         Ok(bytes.len())
     }
 
@@ -145,6 +152,18 @@ impl io::Write for Blocking {
         Ok(())
     }
 }
+
+/// Lets the log go on at the latest when the test ends, however it does: a thread waits for it.
+struct GoesOn(Blocking);
+
+impl Drop for GoesOn {
+    fn drop(&mut self) {
+        self.0.go_on();
+    }
+}
+
+/// What takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_log_that_blocks_holds_up_who_has_something_to_say_and_nobody_else() {
@@ -165,25 +184,32 @@ fn a_log_that_blocks_holds_up_who_has_something_to_say_and_nobody_else() {
         let attempt = stage.approved(&alice).await;
 
         let (log, mut waiting) = Blocking::new();
-        let writer = log.clone();
+        let log = GoesOn(log);
+        let writer = log.0.clone();
         let dispatch = to(move || writer.clone());
         let (browser, claimed) = (Arc::clone(&alice), attempt.clone());
         let finish = async move { browser.finish(&claimed).await };
         let finish = tokio::spawn(finish.with_subscriber(dispatch));
-        waiting.recv().await.unwrap();
-        // Alice's request stands still, with a thread. Who has nothing to say is answered.
-        for _ in 0..3 {
-            assert_eq!(bob.safe_id().await, Some(stage.safe_id("bob")));
-            assert_eq!(stage.browser().safe_id().await, None);
-            assert!(!finish.is_finished());
-        }
-        assert!(stage.sessions.signed_in() <= 2);
+        let stands = timeout(PATIENCE, waiting.recv()).await;
+        stands.expect("alice signs in").unwrap();
+        // Alice's request stands still, with a thread and her session begun. Who has nothing to say is
+        // answered.
+        let others = async {
+            for _ in 0..3 {
+                assert_eq!(bob.safe_id().await, Some(stage.safe_id("bob")));
+                assert_eq!(stage.browser().safe_id().await, None);
+                assert!(!finish.is_finished());
+            }
+        };
+        timeout(PATIENCE, others).await.expect("their answers");
+        assert_eq!(stage.sessions.signed_in(), 2);
 
-        log.go_on();
-        let finish = finish.await.unwrap();
+        drop(log);
+        let finish = timeout(PATIENCE, finish).await.expect("an answer").unwrap();
         assert_eq!(finish.status, 200, "{}", finish.text);
         assert_eq!(alice.safe_id().await, Some(stage.safe_id("alice")));
         assert_eq!(alice.finish(&attempt).await.status, 410);
         assert_eq!(stage.sessions.signed_in(), 2);
     });
+    runtime.shutdown_background();
 }

@@ -23,6 +23,7 @@ mod clock;
 mod events;
 mod faults;
 mod flood;
+mod from_outside;
 mod listing;
 #[cfg(feature = "metrics")]
 mod metered;

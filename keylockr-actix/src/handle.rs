@@ -113,6 +113,10 @@ impl Handle {
 
     /// The application's own user, as its admit hook loads it; `None` if nobody is signed in.
     pub(crate) async fn account(&self) -> Result<Option<AnyAccount>, Refusal> {
+        if let Some(user) = self.user_at_once() {
+            // What was told at once is what the account belongs to.
+            self.0.visit.offer(Ok(Some(user.clone())));
+        }
         let session = Some(&self.0.session);
         self.0.visit.account(self.keylockr(), session).await
     }

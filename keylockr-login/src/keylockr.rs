@@ -1,6 +1,6 @@
 //! [`KeyLockr`]: the handle that adapters and applications hold.
 
-use std::{any::Any, fmt, future::Future, sync::Arc, time::Duration};
+use std::{any::Any, fmt, future::Future, sync::Arc, task::Poll, time::Duration};
 
 use keylockr_proto::DisplayName;
 
@@ -87,6 +87,19 @@ impl KeyLockr {
         session: &'a S,
     ) -> impl Future<Output = Result<Option<User>, Refusal>> + use<'a, S> {
         self.0.resolve(session)
+    }
+
+    /// The same as far as the session store answers at once and nothing is due, for adapters that would
+    /// otherwise allocate a future. It only reads: who hears [`Poll::Pending`] asks
+    /// [`resolve`](Self::resolve).
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub fn resolve_promptly<S: HttpSession>(
+        &self,
+        session: &S,
+    ) -> Poll<Result<Option<User>, Refusal>> {
+        self.0.resolve_promptly(session)
     }
 
     /// The same without waiting: who is signed in if the session is at hand and stands. `None` says

@@ -271,13 +271,17 @@ impl Shared {
         }
         let approved = self
             .persist(id, |record| {
+                if !record.is_under(&held.lease) {
+                    return Change::Keep(None);
+                }
+                if record.phase == Phase::Done {
+                    // Stored before, by a store whose answer got lost.
+                    return Change::Keep(Some(record.created_at));
+                }
                 let sealed = self.seal.seal(Purpose::Approved, record.owner(), &plain);
-                let approved = record.is_under(&held.lease)
-                    && sealed.is_ok_and(|sealed| record.approve(sealed, self.now()));
-                if approved {
-                    Change::Store(Some(record.created_at))
-                } else {
-                    Change::Keep(None)
+                match sealed.is_ok_and(|sealed| record.approve(sealed, self.now())) {
+                    true => Change::Store(Some(record.created_at)),
+                    false => Change::Keep(None),
                 }
             })
             .await;

@@ -1,6 +1,11 @@
 //! Sessions: who is signed in, for how long, and how that ends.
 
-use std::{pin::pin, sync::Arc};
+use std::{
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use keylockr_proto::{AppId, Revision, SafeId, SignPublic, VerifyRequest};
 
@@ -38,6 +43,27 @@ impl Shared {
         }
         // Boxed: nearly every request ends above, and pays for the size of what it awaits.
         Box::pin(self.resolve_slowly(session, record)).await
+    }
+
+    /// The same where the store answers at once and nothing is due. It only reads: to ask again after
+    /// [`Poll::Pending`] costs another reading at most.
+    pub(crate) fn resolve_promptly<S: HttpSession>(
+        &self,
+        session: &S,
+    ) -> Poll<Result<Option<User>, Refusal>> {
+        if self.session_gate.is_closed() {
+            return Poll::Pending;
+        }
+        let read = pin!(session.read());
+        let nobody_waits = &mut Context::from_waker(Waker::noop());
+        match read.poll(nobody_waits) {
+            Poll::Ready(Ok(None)) => Poll::Ready(Ok(None)),
+            Poll::Ready(Ok(Some(record))) if self.stands(&record) => {
+                Poll::Ready(Ok(Some(User::new(record))))
+            }
+            Poll::Ready(Ok(Some(_))) | Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(_)) => Poll::Ready(Err(session_failed(metrics::Access::Read))),
+        }
     }
 
     /// Who is signed in, where that can be told without waiting for anything.

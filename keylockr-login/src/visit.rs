@@ -18,7 +18,8 @@ pub type Resolved = Result<Option<User>, Refusal>;
 /// beside the service.
 ///
 /// Each question is asked once, however many guards and extractors want to know; a store that failed
-/// is not asked again either. Clones hear each other's answers.
+/// is not asked again either. Clones hear each other's answers, to what was asked before and to what is
+/// asked from then on; not to a question that was under way.
 #[derive(Default)]
 pub struct Visit {
     /// While there is no clone: most requests never have one.
@@ -62,9 +63,14 @@ impl Visit {
     /// for that away from it.
     pub fn tell(&mut self, answer: Resolved) {
         match self.shared.get() {
-            Some(shared) => shared.user.offer(answer),
+            Some(_) => self.offer(answer),
             None => self.alone.user.tell(answer),
         }
+    }
+
+    /// The same, told by who shares the request; the first answer stays.
+    pub fn offer(&self, answer: Resolved) {
+        self.questions().user.offer(answer);
     }
 
     /// The application's own user, as its admit hook loads it; `None` if nobody is signed in.

@@ -139,11 +139,13 @@ where
             true => handle.known_user(),
             false => None,
         };
+        let tries = known.is_none() && is_plain && pace.is_prompt();
         let at_once = match known {
             Some(known) => Poll::Ready(known),
-            None if is_plain && pace.is_prompt() => handle.user_at_once(),
+            None if tries => handle.user_at_once(),
             None => Poll::Pending,
         };
+        let was_prompt = at_once.is_ready();
         let mut decision = None;
         let asked = match at_once {
             Poll::Ready(resolved) => Poll::Ready(check::signed_in(resolved)),
@@ -155,7 +157,8 @@ where
                 .poll(&mut Context::from_waker(Waker::noop())),
         };
         if is_plain {
-            pace.note(asked.is_ready());
+            // What was tried for nothing counts, however soon the answer came then.
+            pace.note(was_prompt || (!tries && asked.is_ready()));
         }
         let state = match asked {
             Poll::Ready(Ok(user)) => {

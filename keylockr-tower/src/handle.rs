@@ -1,11 +1,6 @@
 //! What the layer puts into every request, and the questions that it answers.
 
-use std::{
-    fmt,
-    future::Future,
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
+use std::{fmt, future::Future, task::Poll};
 
 use http::{Extensions, request::Parts};
 use keylockr_login::{AnyAccount, Asker, KeyLockr, Refusal, Resolved, Visit};
@@ -70,14 +65,12 @@ impl Handle {
         self.visit.known_alone()
     }
 
-    /// The same as far as it is told without waiting; a session store that is not done then is asked
-    /// again by whoever asks next.
+    /// The same as far as it is told at once, without having changed anything otherwise.
     pub(crate) fn user_at_once(&self) -> Poll<Resolved> {
-        let Ok(session) = self.session() else {
-            return Poll::Ready(Err(Refusal::LayerMissing));
-        };
-        let resolving = pin!(self.keylockr().resolve(session));
-        resolving.poll(&mut Context::from_waker(Waker::noop()))
+        match self.session() {
+            Ok(session) => self.keylockr.resolve_promptly(session),
+            Err(_) => Poll::Ready(Err(Refusal::LayerMissing)),
+        }
     }
 
     /// Keeps what the service said when it was asked past this handle.

@@ -8,8 +8,8 @@ const ENOUGH: u8 = 32;
 /// What a guard has seen of the sessions it asked for: a store in this process answers at once, one
 /// behind a network never does.
 ///
-/// While answers are prompt a guard asks on the stack, and what takes its time after all was asked for
-/// nothing: at most one request in so many.
+/// While answers are prompt a guard reads on the stack, and what takes its time after all was read for
+/// nothing: at most at one request in so many.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     prompt_in_a_row: AtomicU8,

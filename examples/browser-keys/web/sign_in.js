@@ -84,11 +84,14 @@ async function prove(about, keys, challenge, appId, safeId, stop) {
     if (stop.aborted) throw new Ended("cancelled", "cancelled");
     const answer = await post(`${about.mount}/verify`, body).catch(() => null);
     if (answer?.ok) return answer.json();
-    // An answer that got lost may have been a session: from then on no word says that nothing was changed.
-    if (!answer) end = "network";
-    else if (end !== "network") end = answer.status === 502 ? "unavailable" : "site";
-    const again = !answer || answer.status === 502 || answer.status === 503;
-    if (!again) throw new Ended("failed", (await answer.json().catch(() => ({}))).code ?? "site");
+    const code = await answer?.json().then((body) => body.code, () => null);
+    const isLost = !answer || (answer.status >= 500 && !code);
+    // An answer that got lost, or a gateway's in its place, may have been a session: from then on no word
+    // says that nothing was changed.
+    if (isLost) end = "network";
+    else if (end !== "network") end = code === "not_asked" ? "unavailable" : "site";
+    const again = isLost || answer.status === 502 || answer.status === 503;
+    if (!again) throw new Ended("failed", code ?? "site");
     if (wait === null) break;
     await new Promise((done) => setTimeout(done, wait));
   }

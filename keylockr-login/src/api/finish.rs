@@ -108,7 +108,7 @@ impl Call<'_> {
         let approved = record.approved.as_ref();
         if approved.is_some_and(|sealed| self.shared.open_approved(record, sealed).is_none()) {
             tracing::warn!(
-                name: "keylockr.approval.sealed",
+                name: "keylockr.approval.not_opened",
                 attempt = %record.id,
                 "an approval cannot be opened: other seal keys here?"
             );

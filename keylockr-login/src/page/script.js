@@ -414,6 +414,8 @@
       try {
         answer = await post(route("finish"));
         const body = await answer.json().catch(() => ({}));
+        // Without a code it is a gateway's: what the site answered is as lost as if nothing had come.
+        if (answer.status >= 500 && !body.code) unsure = true;
         if (answer.ok || (answer.status === 410 && unsure)) return signedIn(body);
         // The attempt knows better than the answer why it is not to be.
         const now = await ask();

@@ -145,7 +145,8 @@ pub trait RevocationStore: Send + Sync + 'static {
     fn look_up<'a>(&'a self, sought: Sought<'a>) -> StoreFuture<'a, Revocations>;
 
     /// The same without waiting, by a store that has it all at hand: every guarded request asks this
-    /// first, and [`look_up`](Self::look_up) only where it says `None`, as it does by default.
+    /// where the store [is not empty](Self::is_empty), and [`look_up`](Self::look_up) only where it
+    /// says `None`, as it does by default.
     fn known(&self, sought: Sought<'_>) -> Option<Revocations> {
         let _ = sought;
         None

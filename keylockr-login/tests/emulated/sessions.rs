@@ -1,15 +1,15 @@
 //! Sessions: how long they last, how they are checked, and how they end.
 
-use std::time::Duration;
+use std::{sync::Arc, task::Poll, time::Duration};
 
 use keylockr_emulator::FaultKind;
-use keylockr_login::{Refusal, SessionPolicy};
+use keylockr_login::{MemoryRevocations, Refusal, SessionPolicy};
 
 use crate::{
     browser::Browser,
     network::Weather,
     sign_in::sign_in,
-    stage::{Stage, State},
+    stage::{Session, Stage, State},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -39,6 +39,38 @@ async fn sessions_end_when_idle_and_in_the_end() {
     assert!(browser.safe_id().await.is_some());
     use_for(&browser, 5).await;
     assert_eq!(browser.safe_id().await, None, "twelve hours are enough");
+}
+
+/// What is told at once is told by reading alone: whoever gives up on it has begun nothing.
+#[tokio::test(start_paused = true)]
+async fn what_is_told_at_once_changes_nothing() {
+    let stage =
+        Stage::with(|builder| builder.revocations(Arc::new(MemoryRevocations::default()))).await;
+    let browser = stage.browser();
+    sign_in(&stage, &browser, "alice").await;
+    let id = browser.session().unwrap();
+    let session = Session::new(stage.sessions.clone(), Some(id.clone()));
+    let told = || match stage.keylockr.resolve_promptly(&session) {
+        Poll::Ready(Ok(user)) => Some(user.map(|user| user.safe_id().to_owned())),
+        Poll::Ready(Err(refusal)) => panic!("{refusal:?}"),
+        Poll::Pending => None,
+    };
+    let stored = || stage.sessions.stored(&id).unwrap();
+    let before = stored();
+    assert_eq!(told(), Some(Some(stage.safe_id("alice"))));
+    for (minutes, what) in [(1, "a touch"), (14, "a check"), (30, "an end")] {
+        tokio::time::sleep(minutes * MINUTE).await;
+        assert_eq!(told(), None, "{what} is due");
+        assert_eq!(stored(), before, "{what}");
+    }
+    let stranger = Session::new(stage.sessions.clone(), None);
+    let nobody = stage.keylockr.resolve_promptly(&stranger);
+    assert_eq!(nobody, Poll::Ready(Ok(None)));
+    stage.sessions.trouble.set(State::Hanging);
+    assert_eq!(told(), None);
+    stage.sessions.trouble.set(State::Down);
+    let down = stage.keylockr.resolve_promptly(&session);
+    assert_eq!(down, Poll::Ready(Err(Refusal::StoreUnavailable)));
 }
 
 #[tokio::test(start_paused = true)]

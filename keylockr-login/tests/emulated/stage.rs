@@ -154,6 +154,8 @@ pub(crate) enum State {
     Down,
     ReadOnly,
     Hanging,
+    /// Changes a record and cannot say so.
+    Mute,
 }
 
 /// A store's switch.
@@ -178,7 +180,7 @@ impl Trouble {
             .await
             .unwrap();
         match state {
-            State::Up => Ok(()),
+            State::Up | State::Mute => Ok(()),
             State::ReadOnly if !writes => Ok(()),
             _ => Err(StoreUnavailable),
         }
@@ -215,7 +217,14 @@ impl<S: AttemptStore> AttemptStore for Troubled<S> {
     }
 
     fn replace(&self, record: AttemptRecord) -> StoreFuture<'_, Replaced> {
-        troubled!(self, true, self.0.replace(record))
+        Box::pin(async move {
+            self.1.pass(true).await?;
+            let replaced = self.0.replace(record).await?;
+            match *self.1.0.borrow() {
+                State::Mute => Err(StoreUnavailable),
+                _ => Ok(replaced),
+            }
+        })
     }
 
     fn changed<'a>(

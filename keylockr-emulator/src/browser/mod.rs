@@ -155,3 +155,40 @@ macro_rules! browser_tests {
         )*)*
     };
 }
+
+#[cfg(test)]
+mod tests {
+    /// A check that is written but not listed would never run.
+    #[test]
+    fn every_check_is_in_the_suite() {
+        let list = include_str!("mod.rs");
+        let sources = [
+            include_str!("access.rs"),
+            include_str!("checks.rs"),
+            include_str!("ends.rs"),
+            include_str!("looks.rs"),
+            include_str!("notes.rs"),
+            include_str!("states.rs"),
+            include_str!("unloq.rs"),
+        ];
+        let modules = list.lines().filter(|line| line.starts_with("pub mod "));
+        assert_eq!(
+            modules.count(),
+            sources.len(),
+            "a module of checks is not read"
+        );
+        let checks = sources
+            .into_iter()
+            .flat_map(str::lines)
+            .filter_map(|line| line.strip_prefix("pub async fn ")?.split_once("(rig: Rig)"));
+        let mut count = 0;
+        for (name, _) in checks {
+            count += 1;
+            assert!(
+                list.contains(&format!("                {name},\n")),
+                "{name} is not listed"
+            );
+        }
+        assert!(count > 30, "{count}");
+    }
+}

@@ -155,9 +155,42 @@ pub async fn start_that_fails_blames_the_right_one(rig: Rig) {
     scene.expect_quiet_console().await;
 }
 
-/// The answer to the finish is lost again and again: nothing is claimed that may be untrue, and trying
-/// again takes up the approval where it was.
+/// The answer to the finish is lost: the session exists, and the page says so. The finish does not
+/// arrive, again and again: nothing is claimed that may be untrue, and trying again takes up the
+/// approval where it was.
 pub async fn lost_finish_is_taken_up_again(rig: Rig) {
+    let scene = rig.open(Wish::default()).await;
+    scene.open("/private").await;
+    let tmp_id = scene.scan().await;
+    // What the page says is kept for when it has left.
+    let lost = "window.real = window.fetch;
+        const told = () => sessionStorage.told = (sessionStorage.told || '') + '|'
+            + document.querySelector('main').dataset.status + ': '
+            + document.querySelector('#kl-status').textContent.trim();
+        new MutationObserver(told).observe(document.querySelector('main'),
+            { attributes: true, childList: true, characterData: true, subtree: true });
+        window.fetch = (...asked) => {
+            if (!String(asked[0]).includes('/finish')) return window.real(...asked);
+            window.fetch = window.real;
+            return window.real(...asked).then((answer) => {
+                sessionStorage.lost = answer.status;
+                throw new TypeError('lost');
+            });
+        };
+        return null";
+    scene.evaluate(lost).await;
+    scene.app.approve(&tmp_id, "alice").await;
+    scene.until_path("/private").await;
+    let alice = safe_id(&scene, "alice").await;
+    assert!(scene.text("body").await.contains(&alice));
+    let lost = scene.evaluate("return sessionStorage.lost").await;
+    assert_eq!(lost, "200", "this answer is the one that is lost");
+    let told = scene.evaluate("return sessionStorage.told").await;
+    let told = told.as_str().unwrap_or_default();
+    assert!(told.contains("|done: Signed in. "), "{told}");
+    assert!(!told.contains("|failed"), "{told}");
+    scene.expect_quiet_console().await;
+
     let scene = rig.open(Wish::default()).await;
     scene.open("/private").await;
     let tmp_id = scene.scan().await;

@@ -134,7 +134,8 @@ impl KeyPool {
         let shared = &self.handle.0;
         let state = shared.state();
         PoolStats {
-            ready: state.pairs.len(),
+            // A pair that is there and not handed out yet, or promised to who waits, is none for others.
+            ready: state.pairs.len().min(shared.ready.available_permits()),
             capacity: shared.capacity,
             ..state.stats
         }

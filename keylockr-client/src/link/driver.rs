@@ -112,7 +112,6 @@ impl Driver {
     async fn pump(&mut self, mut link: Box<Link>, early: Vec<Asked>) {
         let service = Arc::clone(&self.service);
         let mut wire = Wire::new(Arc::clone(&service));
-        let mut stopping = false;
         let mut tally = Tally::new();
         for (request, answer) in early {
             self.ask(&mut link, request, answer);
@@ -137,8 +136,8 @@ impl Driver {
             };
             tokio::select! {
                 biased;
-                () = self.stop.cancelled(), if !stopping => {
-                    stopping = true;
+                // Once: the machine is closed by it, and the next turn returns.
+                () = self.stop.cancelled() => {
                     link.handle_input(service.clock.now(), LinkInput::Stop, &mut OsEntropy);
                 }
                 () = tick => tally.step(Fed::Other, || {

@@ -1,6 +1,6 @@
 //! The personal key on its whole way (U 5.2 to 5.4).
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
 use unloq_client::{
@@ -41,7 +41,7 @@ fn ask() -> KeyRequest {
     KeyRequest::new(id(), "to show your note")
 }
 
-fn client(stub: &std::sync::Arc<Stub>) -> Client {
+fn client(stub: &Arc<Stub>) -> Client {
     stub.builder().key_mode(KeyMode::ApiOnly).build().unwrap()
 }
 
@@ -304,20 +304,7 @@ async fn answers_without_a_key() {
         json!({"unloq_id": "1234", "token": 7}),
     ] {
         let stub = Stub::new([result(&answer)]);
-        let error = client(&stub)
-            .personal_key_for(&ask(), &public_key())
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(
-                error,
-                Error::InvalidResponse {
-                    problem: Problem::Result,
-                    ..
-                }
-            ),
-            "{answer}: {error:?}"
-        );
+        expect_bad_result(&stub, &answer.to_string()).await;
         assert_eq!(stub.seen().len(), 1);
     }
     // The token of the answer leads to a user without a key.
@@ -325,10 +312,13 @@ async fn answers_without_a_key() {
         result(&json!({"unloq_id": 1234, "token": "tok-1"})),
         result(&json!({"unloq_id": "1234", "email": "jane@acme.example"})),
     ]);
-    let error = client(&stub)
-        .personal_key_for(&ask(), &public_key())
-        .await
-        .unwrap_err();
+    expect_bad_result(&stub, "no key").await;
+}
+
+/// The service's answer is none that makes sense.
+async fn expect_bad_result(stub: &Arc<Stub>, what: &str) {
+    let asked = client(stub).personal_key_for(&ask(), &public_key()).await;
+    let error = asked.unwrap_err();
     assert!(
         matches!(
             error,
@@ -337,7 +327,7 @@ async fn answers_without_a_key() {
                 ..
             }
         ),
-        "{error:?}"
+        "{what}: {error:?}"
     );
 }
 

@@ -50,7 +50,7 @@ fn result(result: &serde_json::Value) -> Reply {
 }
 
 /// A device that approves and encrypts as it should.
-fn approving(padding: Padding, key: &'static str) -> std::sync::Arc<Stub> {
+fn approving(padding: Padding, key: &'static str) -> Arc<Stub> {
     Stub::answering(move |seen| {
         result(&json!({"unloq_id": "1234", "encryption_key": encrypted(seen, padding, key)}))
     })

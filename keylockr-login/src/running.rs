@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-use self::written::{Shown, advice_on, failure_of};
+use self::written::{Shown, advice_on, failure_of, not_resumed};
 use crate::{
     attempt::{AttemptRecord, End, Failure, Held, Phase},
     binding::AttemptId,
@@ -90,6 +90,10 @@ impl Shared {
             end = self.login(work, &mut show, returned, &cancel) => end,
             () = self.follow(&held, latest, &returns, &cancel) => return,
         };
+        let end = match end {
+            Ok(end) => end,
+            Err(not_resumed) => return self.write_end(&held, not_resumed).await,
+        };
         match end {
             LoginEnd::Done(authorized) => match keys {
                 Some(keys) => self.approved(&held, &authorized, keys).await,
@@ -123,28 +127,29 @@ impl Shared {
         }
     }
 
+    /// How the login ends, or the attempt that could not be taken up.
     async fn login(
         &self,
         work: Work,
         show: &mut (dyn FnMut(&Login, &Progress) + Send),
         returned: ReturnedFrames,
         cancel: &CancellationToken,
-    ) -> LoginEnd {
+    ) -> Result<LoginEnd, End> {
         let config = work.config;
         match work.start {
             Start::Beginning(keys) => {
                 let login = self
                     .client
                     .login_with_return(config, keys, show, returned, cancel);
-                login.await
+                Ok(login.await)
             }
             Start::Suspended(state) => {
                 let login = self
                     .client
                     .resume_with_return(config, &state, show, returned, cancel);
-                login.await.unwrap_or_else(|error| {
+                login.await.map_err(|error| {
                     tracing::warn!(name: "keylockr.attempt.not_resumed", %error, "not taken over");
-                    LoginEnd::Failed(error.login_failure())
+                    not_resumed(&error)
                 })
             }
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use keylockr_client::{
-    advice,
-    proto::login::{Login, LoginFailure, Progress},
+    Error, advice,
+    proto::login::{Login, LoginFailure, Progress, ResumeError},
 };
 use keylockr_proto::QrUri;
 use zeroize::Zeroizing;
@@ -136,6 +136,18 @@ pub(super) fn failure_of(failure: &LoginFailure) -> Failure {
     }
 }
 
+/// The end of an attempt that its next process could not take up.
+pub(super) fn not_resumed(error: &Error) -> End {
+    match error {
+        Error::Resume(ResumeError::Expired) => End::Expired,
+        // Another version or another service left it: KeyLockr has nothing to do with that.
+        Error::Resume(ResumeError::Malformed | ResumeError::OtherService) => {
+            End::Failed(Failure::Stopped)
+        }
+        error => End::Failed(failure_of(&error.login_failure())),
+    }
+}
+
 /// What whoever runs the site can do about it.
 pub(super) fn advice_on(failure: &LoginFailure) -> &str {
     match failure {
@@ -172,5 +184,20 @@ mod tests {
         let failure = LoginFailure::Config(ConfigError::FixedKeys);
         assert_eq!(failure_of(&failure), Failure::Site);
         assert!(advice_on(&failure).contains("configuration"));
+        let resumed = Error::Resume(ResumeError::Config(ConfigError::FixedKeys));
+        assert_eq!(not_resumed(&resumed), End::Failed(Failure::Site));
+    }
+
+    #[test]
+    fn what_cannot_be_taken_up_is_not_blamed_on_the_service() {
+        let end = |error| not_resumed(&Error::Resume(error));
+        assert_eq!(end(ResumeError::Expired), End::Expired);
+        let stopped = End::Failed(Failure::Stopped);
+        assert_eq!(end(ResumeError::Malformed), stopped);
+        assert_eq!(end(ResumeError::OtherService), stopped);
+        assert_eq!(
+            not_resumed(&Error::UnusableKey),
+            End::Failed(Failure::Protocol)
+        );
     }
 }

@@ -79,7 +79,8 @@ where
     let identity = entered(base.identity(IdentityMiddleware::default)).await;
     let limited = entered(base.identity(with_limits)).await;
     let each = || base.clone();
-    let (a, b, c, d, e, f) = (each(), each(), each(), each(), each(), each());
+    let (a, b, c, d) = (each(), each(), each(), each());
+    let (e, f, g) = (each(), each(), each());
     Group {
         title,
         peer: "actix-identity",
@@ -87,12 +88,13 @@ where
             site(Kind::Bare, &ours, bare),
             site(Kind::Session, &number, move || a.session()),
             site(Kind::Record, &ours, move || b.record()),
-            site(Kind::Guard, &ours, move || c.guard()),
-            site(Kind::Extractor, &ours, move || d.extractor()),
+            site(Kind::Layer, &ours, move || c.layer()),
+            site(Kind::Guard, &ours, move || d.guard()),
+            site(Kind::Extractor, &ours, move || e.extractor()),
             site(Kind::Peer, &identity, move || {
-                e.identity(IdentityMiddleware::default)
+                f.identity(IdentityMiddleware::default)
             }),
-            site(Kind::LimitedPeer, &limited, move || f.identity(with_limits)),
+            site(Kind::LimitedPeer, &limited, move || g.identity(with_limits)),
         ],
     }
 }
@@ -191,6 +193,12 @@ impl<F: Fn() -> S, S: SessionStore + 'static> Base<F> {
         App::new()
             .service(web::resource("/").to(record))
             .wrap(self.sessions())
+    }
+
+    fn layer(&self) -> App<impl Pages + use<F, S>> {
+        App::new()
+            .service(web::resource("/").to(record))
+            .wrap(self.ours())
     }
 
     fn guard(&self) -> App<impl Pages + use<F, S>> {

@@ -31,6 +31,7 @@ use tokio::{
     runtime::{self, Runtime},
     task::unconstrained,
 };
+use tower::util::MapRequestLayer;
 use tower_service::Service;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
 
@@ -62,9 +63,12 @@ pub(crate) async fn group(emulator: &Emulator) -> Group {
     let ours = || KeyLockrLayer::new(keylockr.clone(), SessionManagerLayer::new(store.clone()));
     let login = Router::new().nest("/login", routes()).layer(ours());
     let cookie = sign_in(emulator, async |told| ask(&login, told).await).await;
-    let record = Router::new()
-        .route("/", get(record))
+    let page = || Router::new().route("/", get(record));
+    let record = page().layer(SessionManagerLayer::new(store.clone()));
+    let stacked = page()
+        .route_layer(MapRequestLayer::new(|request: Request| request))
         .layer(SessionManagerLayer::new(store.clone()));
+    let layer = page().layer(ours());
     let guard = Router::new()
         .route("/", get(ok))
         .route_layer(RequireUser::redirect_to("/login"))
@@ -73,6 +77,9 @@ pub(crate) async fn group(emulator: &Emulator) -> Group {
         .route("/", get(ok))
         .route_layer((ours(), RequireUser::redirect_to("/login")));
     let extractor = Router::new().route("/", get(user)).layer(ours());
+    let both = Router::new()
+        .route("/", get(user))
+        .route_layer((ours(), RequireUser::redirect_to("/login")));
 
     Group {
         title: "axum, tower_sessions::MemoryStore",
@@ -81,9 +88,12 @@ pub(crate) async fn group(emulator: &Emulator) -> Group {
             site(Kind::Bare, Router::new().route("/", get(ok)), &cookie),
             site(Kind::Session, session, &session_cookie),
             site(Kind::Record, record, &cookie),
+            site(Kind::Stacked, stacked, &cookie),
+            site(Kind::Layer, layer, &cookie),
             site(Kind::Guard, guard, &cookie),
             site(Kind::Together, together, &cookie),
             site(Kind::Extractor, extractor, &cookie),
+            site(Kind::Both, both, &cookie),
             site(Kind::Peer, peer, &peer_cookie),
         ],
     }

@@ -39,13 +39,13 @@ fn table(group: &Group, sites: &[(Kind, Figures)]) -> Table {
         let (_, figures) = kinds.find(|(each, _)| *each == kind).expect("every kind");
         figures
     };
-    let (bare, session, other) = (find(Kind::Bare), find(Kind::Session), find(Kind::Peer));
+    let (bare, record, other) = (find(Kind::Bare), find(Kind::Record), find(Kind::Peer));
     let against = format!("{} / this", group.peer);
     let headings = [
         "in process: nanoseconds, p10 / median",
         "in all",
         "over bare",
-        "over the session",
+        "over our record",
         &against,
     ];
     let mut table = Table::new(group.title, &headings);
@@ -60,10 +60,12 @@ fn table(group: &Group, sites: &[(Kind, Figures)]) -> Table {
         let added = |of: &Figures| of.p10() - bare.p10();
         let cells = match kind {
             Kind::Bare => [String::new(), String::new(), String::new()],
-            Kind::Session => [over(bare), String::new(), String::new()],
+            Kind::Session | Kind::Record | Kind::Stacked => {
+                [over(bare), String::new(), String::new()]
+            }
             _ => [
                 over(bare),
-                over(session),
+                over(record),
                 format!("{:.2}", added(other) / added(figures)),
             ],
         };

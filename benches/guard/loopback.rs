@@ -18,7 +18,8 @@ pub(crate) async fn tables(groups: &[Group], effort: Effort) -> io::Result<Vec<T
     let mut tables = Vec::new();
     for group in groups {
         let mut clients = Vec::new();
-        for site in group.sites.iter().filter(|site| site.kind != Kind::Record) {
+        let sites = group.sites.iter();
+        for site in sites.filter(|site| !site.kind.is_step()) {
             let mut client = Client::connect(site.host.serve()?, CONNECTIONS).await?;
             client.set_cookie(&site.cookie);
             client.load(length).await?; // warm-up

@@ -29,16 +29,32 @@ pub(crate) enum Kind {
     Session,
     /// The session layer with our session in it, and one `get` of our record.
     Record,
+    /// The same in another layer of the router, which does nothing.
+    Stacked,
+    /// Our layer, and the same `get` past it.
+    Layer,
     /// Our layer and guard.
     Guard,
     /// The same, put on in one.
     Together,
     /// Our layer and extractor.
     Extractor,
+    /// Our layer and guard put on in one, and the extractor behind them.
+    Both,
     /// The other login library of the framework.
     Peer,
     /// The same, ending idle and old sessions, as ours does.
     LimitedPeer,
+}
+
+impl Kind {
+    /// Only there to tell what is whose in the nanoseconds of another.
+    pub(crate) fn is_step(self) -> bool {
+        matches!(
+            self,
+            Self::Record | Self::Stacked | Self::Layer | Self::Both
+        )
+    }
 }
 
 /// The two ways to run a site.
@@ -54,11 +70,14 @@ impl Group {
     pub(crate) fn name(&self, kind: Kind) -> &'static str {
         match kind {
             Kind::Bare => "bare",
-            Kind::Session => "session, one get of a number",
-            Kind::Record => "session, one get of our record",
+            Kind::Session => "session, a number",
+            Kind::Record => "session, our record",
+            Kind::Stacked => "the same, and an empty route_layer",
+            Kind::Layer => "KeyLockr, layer, our record",
             Kind::Guard => "KeyLockr, layer and guard",
-            Kind::Together => "the same, in one layer",
+            Kind::Together => "KeyLockr, in one layer",
             Kind::Extractor => "KeyLockr, extractor",
+            Kind::Both => "KeyLockr, in one layer, extractor",
             Kind::Peer => self.peer,
             Kind::LimitedPeer => "the same, with limits like ours",
         }

@@ -200,9 +200,9 @@ pub use self::{
     session::{HttpSession, SESSION_KEY, SessionUnavailable},
     start_error::{ConfigError, StartError},
     store::{
-        AttemptStore, Inserted, ListedSession, MemoryAttempts, MemoryRevocations, MemorySessions,
-        Orphan, RateStore, Replaced, RevocationStore, Revoked, SessionIndex, Sought, StoreFuture,
-        StoreUnavailable,
+        AttemptStore, Gate, Inserted, ListedSession, MemoryAttempts, MemoryRevocations,
+        MemorySessions, Orphan, RateStore, Replaced, RevocationStore, Revoked, SessionIndex,
+        Sought, StoreFuture, StoreUnavailable,
     },
     user::User,
     vault::{Bindings, RequestVault, VaultRefused},

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::agent::{Browser, Reply};
 use super::service::Service;
-use super::setup::{Adapter, Running, Setup};
+use super::setup::{Adapter, Running, Setup, StoreState};
 
 /// Where the suite's applications mount the routes.
 pub const MOUNT: &str = "/login";
@@ -90,6 +90,14 @@ impl Stage {
         self.service.approve(&attempt.tmp_id, user);
         browser.reach(&attempt, "done").await;
         attempt
+    }
+
+    /// Gives the store of attempts back. Of those who met one that hangs the first is to hear that: the
+    /// attempt's own task may be asking, and meanwhile the others are told 503 at once.
+    pub async fn attempts_back(&self, browser: &Browser, attempt: &Attempt) {
+        self.setup.attempt_store.set(StoreState::Up);
+        let status = &attempt.at("/status");
+        eventually(|| async move { browser.get(status).send().await.status != 503 }).await;
     }
 }
 

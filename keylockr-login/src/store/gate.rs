@@ -15,16 +15,23 @@ use crate::limits::STORE_WAIT;
 /// once. Errors that come quickly cost nobody anything and do not count.
 const STRIKES: u32 = 3;
 
-/// The way to one store.
+/// The way to one store: no access takes longer than a second, and while the store hangs one request at
+/// a time waits for it.
+///
+/// For adapters whose session crate asks the store by itself; what this service asks goes through
+/// gates of its own.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
+pub struct Gate {
     timeouts: AtomicU32,
     probing: AtomicBool,
 }
 
 impl Gate {
-    /// Awaits an access of the store for a second at most.
-    pub(crate) async fn pass<T, E>(
+    /// Awaits an access of the store, for a second at most. Dropping the future drops the access.
+    ///
+    /// # Errors
+    /// The access failed, or took too long, or was not begun because the last ones did.
+    pub async fn pass<T, E>(
         &self,
         access: impl Future<Output = Result<T, E>>,
     ) -> Result<T, StoreUnavailable> {
@@ -99,7 +106,8 @@ struct Probe<'a>(&'a AtomicBool);
 
 impl<'a> Probe<'a> {
     fn begin(probing: &'a AtomicBool) -> Option<Self> {
-        (!probing.swap(true, Ordering::Acquire)).then_some(Self(probing))
+        // Not `then_some`, which would make one to drop it, and so end the other's turn.
+        (!probing.swap(true, Ordering::Acquire)).then(|| Self(probing))
     }
 }
 
@@ -127,11 +135,10 @@ mod tests {
         let mut probe = Box::pin(gate.pass(pending::<Access>()));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(Future::poll(probe.as_mut(), &mut context).is_pending());
-        assert_eq!(
-            gate.pass(ready(Access::Ok(1))).await,
-            Err(StoreUnavailable),
-            "told at once"
-        );
+        for _ in 0..2 {
+            let told = gate.pass(ready(Access::Ok(1)));
+            assert_eq!(told.await, Err(StoreUnavailable), "told at once");
+        }
         drop(probe);
         assert_eq!(
             gate.pass(ready(Access::Ok(1))).await,

@@ -12,13 +12,11 @@ mod revocations;
 
 use std::{future::Future, pin::Pin, time::Duration};
 
+pub(crate) use self::attempts::{Attempts, Change};
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisError, RedisStores};
-pub(crate) use self::{
-    attempts::{Attempts, Change},
-    gate::Gate,
-};
 pub use self::{
+    gate::Gate,
     index::{ListedSession, MemorySessions, SessionIndex},
     memory::MemoryAttempts,
     rates::RateStore,

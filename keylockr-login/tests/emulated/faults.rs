@@ -164,6 +164,8 @@ async fn attempt_store_in_trouble_at_the_approval() {
             assert_eq!(got.status, 503, "{state:?}");
         }
         stage.attempts.set(State::Up);
+        // The attempt itself hears it first: while it asks, the others are told 503.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         browser.until(&attempt, "done").await;
         assert_eq!(
             browser.finish(&attempt).await.status,

@@ -53,7 +53,8 @@
 //!   loop with one, as in `examples/axum-login/src/serve.rs`. Bodies of the login routes are read up
 //!   to 64 KiB and for 10 s.
 //! - **The session store.** Any `tower-sessions` 0.14 store; `MemoryStore` forgets everybody at a
-//!   restart and keeps expired sessions. A store that does not answer within a second is a 503.
+//!   restart and keeps expired sessions. A store that does not answer within a second is a 503,
+//!   whether it was to say who is there or to save what changed.
 //!
 //! # Who may see what
 //!
@@ -69,8 +70,9 @@
 //! | [`resolve`] (a function) | `Ok(None)` | an error |
 //!
 //! [`RequireUser::when`] and [`RequireUser::when_account`] add conditions: 403 for no, 503 for
-//! "cannot tell". However many of these look at a request, the session is read from its store at
-//! most once, and not at all while nobody looks.
+//! "cannot tell". However many of these look at a request, the session is read from its store
+//! once, and not at all while nobody looks. (A guard whose store has always answered at once begins to
+//! read without a future of its own; where an answer takes its time after all, that read is begun anew.)
 //!
 //! ```
 //! # use keylockr_tower::{RequireUser, User};

@@ -10,16 +10,21 @@
 mod browser;
 mod store;
 
+use std::time::Duration;
+
 use axum::{Router, routing::get};
 use http::StatusCode;
 use keylockr_emulator::{Emulator, conformance::StoreState};
 use keylockr_tower::{KeyLockr, KeyLockrLayer, User, routes};
+use tokio::time::timeout;
 use tower_sessions::{Session, SessionManagerLayer};
 
 use crate::{
     browser::{Browser, ORIGIN},
     store::SwitchedStore,
 };
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 struct Site {
     emulator: Emulator,
@@ -168,26 +173,43 @@ async fn a_record_in_a_foreign_format_is_nobodys() {
     assert_eq!(browser.get("/me").await.status, StatusCode::UNAUTHORIZED);
 }
 
-#[tokio::test]
-async fn a_session_that_cannot_be_saved_is_a_503() {
-    let emulator = Emulator::start().await.unwrap();
+/// A site that can save nothing, and asks nobody who is there.
+fn unsaved_site(store: &SwitchedStore) -> Router {
     let keylockr = KeyLockr::builder("demo", "Site")
-        .api(emulator.api())
         .public_origin(ORIGIN)
         .build()
         .unwrap();
-    let store = SwitchedStore::default();
-    let app = Router::new()
+    Router::new()
         .route("/remember", get(remember))
         .route(
             "/broken",
             get(|| async { StatusCode::INTERNAL_SERVER_ERROR }),
         )
+        .route("/slow", get(|| tokio::time::sleep(HOUR)))
         .layer(KeyLockrLayer::new(
             keylockr,
             SessionManagerLayer::new(store.clone()),
-        ));
-    let mut browser = Browser::new(app);
+        ))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_while_it_saves_is_a_503_after_a_second() {
+    let store = SwitchedStore::default();
+    let mut browser = Browser::new(unsaved_site(&store));
+    store.switch().set(StoreState::Hanging);
+    let reply = timeout(Duration::from_millis(1_100), browser.get("/remember"));
+    let reply = reply.await.expect("a second, and no more");
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(reply.headers.contains_key("retry-after"));
+    assert!(browser.session().is_none());
+    let reply = browser.get("/slow").await;
+    assert_eq!(reply.status, StatusCode::OK, "a handler may take its time");
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_saved_is_a_503() {
+    let store = SwitchedStore::default();
+    let mut browser = Browser::new(unsaved_site(&store));
     store.switch().set(StoreState::ReadOnly);
     let reply = browser.get("/remember").await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);

@@ -246,9 +246,11 @@
 //!
 //! Refused requests get a small page or a problem document (RFC 9457), never anything that a peer
 //! said. [`KeyLockrBuilder::refusals`] restyles all of them in one place. A single handler can take
-//! `Result<User, UserRejection>` and look for itself. The response's extensions hold the
-//! [`Refusal`], for middleware outside. A missing middleware is a 500 that names it, in the log too
-//! (`Option<User>` is `None` then, and the log says why).
+//! `Result<User, UserRejection>` and look for itself: once it has read
+//! [`refusal`](UserRejection::refusal), `status` or `response`, its own answer stands. Where nobody can
+//! tell who is there, an answer that was made without looking, as `Option<User>` makes it, is replaced.
+//! The response's extensions hold the [`Refusal`], for middleware outside. A missing middleware is a 500
+//! that names it, in the log too (`Option<User>` is `None` then, and the log says why).
 //!
 //! # Features
 //!

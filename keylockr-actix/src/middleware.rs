@@ -153,7 +153,10 @@ where
         let answer = ready!(this.answer.poll(cx));
         let trouble = this.handle.trouble();
         let goes_out = match &answer {
-            Ok(_) => !trouble.is_unsaved() && this.handle.unheard().is_none(),
+            Ok(_) => {
+                let is_settled = !trouble.is_unsaved() && !trouble.has_replaced();
+                is_settled && this.handle.unheard().is_none()
+            }
             Err(_) => trouble.is_failure_within(),
         };
         if goes_out {
@@ -193,6 +196,9 @@ async fn settle<B: MessageBody + 'static>(
         take_back(handle).await;
         Refusal::StoreUnavailable
     } else {
+        if let Some(before) = handle.trouble().take_replaced() {
+            handle.keylockr().replaced(&before).await;
+        }
         match handle.unheard() {
             Some(refusal) => refusal,
             None => return response.map_into_left_body(),

@@ -23,7 +23,11 @@ impl UserRejection {
             asker: handle.asker(request),
             handle: handle.clone(),
         };
-        if !matches!(refusal, Refusal::SignedOut | Refusal::Forbidden) {
+        // A no is the handler's to deal with as it likes. That nobody can tell is not.
+        if !matches!(
+            refusal,
+            Refusal::SignedOut | Refusal::Forbidden | Refusal::CrossOrigin
+        ) {
             handle.tell(refusal);
         }
         Self::sorted(refused, refusal)

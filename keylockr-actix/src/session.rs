@@ -91,6 +91,12 @@ impl HttpSession for ActixSession {
         Ok(())
     }
 
+    /// It is stored once the handler has answered, and may not be.
+    fn wait_for(&self, replaced: SessionRecord) -> Option<SessionRecord> {
+        self.trouble.note_replaced(replaced);
+        None
+    }
+
     async fn write(&self, record: &SessionRecord) -> Result<(), SessionUnavailable> {
         self.known()?;
         self.insert(SESSION_KEY, record)
@@ -99,6 +105,14 @@ impl HttpSession for ActixSession {
     async fn sign_out(&self) -> Result<(), SessionUnavailable> {
         self.known()?;
         self.session.purge();
+        Ok(())
+    }
+
+    async fn expire(&self) -> Result<(), SessionUnavailable> {
+        self.known()?;
+        // Nothing could be put into one that is purged.
+        self.session.clear();
+        self.session.renew();
         Ok(())
     }
 }

@@ -1,23 +1,23 @@
 //! [`SteadyStore`]: a session store that fails in time, and as a 503.
 
-use std::{collections::HashMap, fmt::Display, future::Future, time::Duration};
+use std::{collections::HashMap, fmt::Display, future::Future, sync::Arc};
 
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
 use actix_web::cookie::time;
 use anyhow::Error;
-use tokio::time::timeout;
+use keylockr_login::Gate;
 
 use crate::handle::Handle;
-
-/// What a session store may take for one answer.
-const STORE_TIME: Duration = Duration::from_secs(1);
 
 /// Wraps a store that can fail, Redis for instance, so that its failures are told apart.
 ///
 /// Inside a [`KeyLockrMiddleware`](crate::KeyLockrMiddleware) a session that cannot be read is a 503
 /// for those who ask who is signed in, and nothing to those who do not; one that cannot be saved is
 /// a 503 in any case. Both keep the headers that outer middleware adds, and touch no cookie. A store
-/// that does not answer within a second has failed. Elsewhere errors go through as they are.
+/// that does not answer within a second has failed; while it goes on like that one request at a time
+/// waits for it, and the others are told at once. Elsewhere errors go through as they are.
+///
+/// Clones are ways to the same store: make one, and clone it for every worker.
 ///
 /// ```
 /// # use actix_session::SessionMiddleware;
@@ -27,21 +27,39 @@ const STORE_TIME: Duration = Duration::from_secs(1);
 /// SessionMiddleware::new(SteadyStore::new(store), Key::generate())
 /// # ;
 /// ```
-#[derive(Clone, Copy, Debug)]
-pub struct SteadyStore<S>(S);
+#[derive(Clone, Debug)]
+pub struct SteadyStore<S> {
+    store: S,
+    gate: Arc<Gate>,
+}
 
 type State = HashMap<String, String>;
 
 impl<S> SteadyStore<S> {
     /// Wraps `store`.
     pub fn new(store: S) -> Self {
-        Self(store)
+        Self {
+            store,
+            gate: Arc::default(),
+        }
+    }
+
+    /// The answer of an access, or what it is that none came in time.
+    async fn in_time<T, E>(
+        &self,
+        access: impl Future<Output = Result<T, E>>,
+        slow: impl FnOnce(Error) -> E,
+    ) -> Result<T, E> {
+        let mut failed = None;
+        let access = async { access.await.map_err(|error| failed = Some(error)) };
+        let passed = self.gate.pass(access).await;
+        passed.map_err(|late| failed.unwrap_or_else(|| slow(Error::new(late))))
     }
 }
 
 impl<S: SessionStore> SessionStore for SteadyStore<S> {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
-        let loaded = in_time(self.0.load(key), LoadError::Other).await;
+        let loaded = self.in_time(self.store.load(key), LoadError::Other).await;
         match (loaded, Handle::current()) {
             (Err(LoadError::Other(error)), Some(handle)) => {
                 tracing::error!(%error, "the session store does not answer");
@@ -54,7 +72,13 @@ impl<S: SessionStore> SessionStore for SteadyStore<S> {
     }
 
     async fn save(&self, state: State, ttl: &time::Duration) -> Result<SessionKey, SaveError> {
-        let saved = in_time(self.0.save(state, ttl), SaveError::Other).await;
+        let saved = if is_unread() {
+            // Under a new id somebody would be lost whose session could not be read.
+            Err(SaveError::Other(unread()))
+        } else {
+            self.in_time(self.store.save(state, ttl), SaveError::Other)
+                .await
+        };
         saved.or_else(|error| noted(error, || key(String::new())))
     }
 
@@ -67,9 +91,10 @@ impl<S: SessionStore> SessionStore for SteadyStore<S> {
         let same = session_key.as_ref().to_owned();
         let updated = if is_unread() {
             // It would overwrite what could not be read.
-            Err(UpdateError::Other(Error::msg("it could not be read")))
+            Err(UpdateError::Other(unread()))
         } else {
-            in_time(self.0.update(session_key, state, ttl), UpdateError::Other).await
+            let update = self.store.update(session_key, state, ttl);
+            self.in_time(update, UpdateError::Other).await
         };
         updated.or_else(|error| noted(error, || key(same)))
     }
@@ -78,12 +103,17 @@ impl<S: SessionStore> SessionStore for SteadyStore<S> {
         if is_unread() {
             return Ok(());
         }
-        let updated = in_time(self.0.update_ttl(key, ttl), |error| error).await;
+        let update = self.store.update_ttl(key, ttl);
+        let updated = self.in_time(update, |error| error).await;
         updated.or_else(|error| noted(error, || Some(())))
     }
 
     async fn delete(&self, key: &SessionKey) -> Result<(), Error> {
-        let deleted = in_time(self.0.delete(key), |error| error).await;
+        let deleted = if is_unread() {
+            Err(unread())
+        } else {
+            self.in_time(self.store.delete(key), |error| error).await
+        };
         deleted.or_else(|error| noted(error, || Some(())))
     }
 }
@@ -93,14 +123,8 @@ fn is_unread() -> bool {
     Handle::current().is_some_and(|handle| handle.trouble().is_unread())
 }
 
-async fn in_time<T, E>(
-    answer: impl Future<Output = Result<T, E>>,
-    slow: impl FnOnce(Error) -> E,
-) -> Result<T, E> {
-    match timeout(STORE_TIME, answer).await {
-        Ok(answer) => answer,
-        Err(elapsed) => Err(slow(Error::new(elapsed))),
-    }
+fn unread() -> Error {
+    Error::msg("it could not be read")
 }
 
 /// Puts a failed write on the request's slip; without one it stays an error. What stands there

@@ -7,6 +7,8 @@
 
 use std::cell::{Cell, RefCell};
 
+use keylockr_login::SessionRecord;
+
 /// The slip.
 #[derive(Debug, Default)]
 pub(crate) struct Trouble {
@@ -14,6 +16,7 @@ pub(crate) struct Trouble {
     unsaved: Cell<bool>,
     failed_within: Cell<bool>,
     begun: RefCell<Option<String>>,
+    replaced: RefCell<Option<Box<SessionRecord>>>,
 }
 
 impl Trouble {
@@ -47,6 +50,19 @@ impl Trouble {
     /// This request began the session of this handle, if that is stored in the end.
     pub(crate) fn note_begun(&self, handle: &str) {
         self.begun.replace(Some(handle.to_owned()));
+    }
+
+    /// That one began in the place of this.
+    pub(crate) fn note_replaced(&self, before: SessionRecord) {
+        self.replaced.replace(Some(Box::new(before)));
+    }
+
+    pub(crate) fn has_replaced(&self) -> bool {
+        self.replaced.borrow().is_some()
+    }
+
+    pub(crate) fn take_replaced(&self) -> Option<Box<SessionRecord>> {
+        self.replaced.take()
     }
 
     pub(crate) fn take_begun(&self) -> Option<String> {

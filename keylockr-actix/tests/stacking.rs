@@ -10,26 +10,22 @@
 #[path = "../../keylockr-client/tests/emulated/captured.rs"]
 mod log;
 mod store;
+#[path = "stacking/trouble.rs"]
+mod trouble;
 
-use actix_http::Request;
-use actix_session::{Session, SessionMiddleware};
+use actix_session::SessionMiddleware;
 use actix_web::{
-    App, Error, HttpResponse,
+    App,
     body::MessageBody,
-    cookie::{Cookie, Key},
-    dev::{Service, ServiceResponse},
-    http::{
-        StatusCode,
-        header::{self, HeaderValue},
-    },
+    cookie::Key,
+    dev::ServiceResponse,
+    http::StatusCode,
     test::{TestRequest, call_service, init_service, read_body},
     web,
 };
 use keylockr_actix::{
-    Account, KeyLockr, KeyLockrMiddleware, Refusal, RequireUser, SignedIn, SteadyStore, User,
-    UserRejection, routes,
+    Account, KeyLockr, KeyLockrMiddleware, Refusal, RequireUser, SignedIn, User, routes,
 };
-use keylockr_emulator::conformance::StoreState;
 
 use crate::{log::Log, store::SwitchedStore};
 
@@ -123,145 +119,4 @@ async fn strangers_take_the_other_route() {
             None => assert_eq!(log.text(), ""),
         }
     }
-}
-
-/// Who cannot be told from a stranger is not answered as one.
-#[actix_web::test]
-async fn a_failing_store_makes_nobody_a_stranger() {
-    let store = SwitchedStore::default();
-    let sessions = SessionMiddleware::new(SteadyStore::new(store.clone()), Key::generate());
-    let app = init_service(
-        App::new()
-            .route("/remember", web::get().to(remember))
-            .route("/plain", web::get().to(|| async { "plain" }))
-            .route("/", web::get().guard(SignedIn).to(|| async { "back" }))
-            .route("/", web::get().to(|| async { "welcome" }))
-            .wrap(KeyLockrMiddleware::new(keylockr(), sessions).before_routing()),
-    )
-    .await;
-    let response = call_service(&app, get("/remember", None)).await;
-    let cookie = response.response().cookies().next().unwrap().into_owned();
-    for (state, path, expected) in [
-        (StoreState::Up, "/", Some("welcome")),
-        (StoreState::Down, "/", None),
-        (StoreState::Down, "/plain", Some("plain")), // no guard has asked
-        (StoreState::Up, "/", Some("welcome")),
-    ] {
-        store.switch().set(state);
-        let response = call_service(&app, get(path, Some(&cookie))).await;
-        let status = if expected.is_some() { 200 } else { 503 };
-        assert_eq!(response.status().as_u16(), status, "{state:?} {path}");
-        let text = text(response).await;
-        match expected {
-            Some(expected) => assert_eq!(text, expected, "{state:?} {path}"),
-            None => assert!(!text.contains("welcome"), "{text}"),
-        }
-    }
-}
-
-async fn remember(session: Session) -> Result<HttpResponse, Error> {
-    session.insert("basket", "apples")?;
-    Ok(HttpResponse::NoContent().finish())
-}
-
-/// An application behind `store`, with a header that only outer middleware adds.
-async fn site(
-    store: SwitchedStore,
-    key: Key,
-) -> impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = Error> {
-    let sessions = SessionMiddleware::new(SteadyStore::new(store), key);
-    init_service(
-        App::new()
-            .route("/remember", web::get().to(remember))
-            .route("/plain", web::get().to(|| async { "plain" }))
-            .route(
-                "/hello",
-                web::get().to(|user: Option<User>| async move {
-                    if user.is_some() { "you" } else { "stranger" }
-                }),
-            )
-            .route(
-                "/own",
-                web::get().to(|user: Result<User, UserRejection>| async move {
-                    user.map_or_else(
-                        |rejection| rejection.status().to_string(),
-                        |_| String::new(),
-                    )
-                }),
-            )
-            .route(
-                "/broken",
-                web::get().to(|| async { HttpResponse::InternalServerError().finish() }),
-            )
-            .wrap(KeyLockrMiddleware::new(keylockr(), sessions))
-            .wrap_fn(|request, service| {
-                let answer = service.call(request);
-                async move {
-                    let mut response = answer.await?;
-                    response.headers_mut().insert(
-                        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-                        HeaderValue::from_static("https://other.example"),
-                    );
-                    Ok::<_, Error>(response)
-                }
-            }),
-    )
-    .await
-}
-
-fn get(path: &str, cookie: Option<&Cookie<'static>>) -> Request {
-    let request = TestRequest::get().uri(path);
-    match cookie {
-        Some(cookie) => request.cookie(cookie.clone()).to_request(),
-        None => request.to_request(),
-    }
-}
-
-#[actix_web::test]
-async fn a_failing_store_is_a_503_that_keeps_outer_headers_and_cookies() {
-    let store = SwitchedStore::default();
-    let app = site(store.clone(), Key::generate()).await;
-    let response = call_service(&app, get("/remember", None)).await;
-    let cookie = response.response().cookies().next().unwrap().into_owned();
-
-    for (state, path, status) in [
-        (StoreState::Down, "/hello", 503),
-        (StoreState::Down, "/own", 200), // the handler has seen it and answers itself
-        (StoreState::Down, "/plain", 200),
-        (StoreState::Down, "/remember", 503),
-        (StoreState::ReadOnly, "/hello", 200),
-        (StoreState::ReadOnly, "/remember", 503),
-        (StoreState::ReadOnly, "/broken", 500),
-    ] {
-        store.switch().set(state);
-        let response = call_service(&app, get(path, Some(&cookie))).await;
-        assert_eq!(response.status().as_u16(), status, "{state:?} {path}");
-        let headers = response.headers();
-        assert!(headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
-        assert!(
-            !headers.contains_key(header::SET_COOKIE),
-            "{state:?} {path}"
-        );
-        assert_eq!(headers.contains_key(header::RETRY_AFTER), status == 503);
-        if path == "/own" {
-            assert!(text(response).await.starts_with("503"));
-        }
-    }
-    // Nothing was lost.
-    store.switch().set(StoreState::Up);
-    let response = call_service(&app, get("/hello", Some(&cookie))).await;
-    assert_eq!(text(response).await, "stranger");
-}
-
-#[actix_web::test]
-async fn the_session_is_read_once_and_not_without_a_cookie() {
-    let store = SwitchedStore::default();
-    let app = site(store.clone(), Key::generate()).await;
-    call_service(&app, get("/hello", None)).await;
-    assert_eq!((store.reads(), store.writes()), (0, 0));
-    let response = call_service(&app, get("/remember", None)).await;
-    let cookie = response.response().cookies().next().unwrap().into_owned();
-    store.writes();
-    call_service(&app, get("/hello", Some(&cookie))).await;
-    assert_eq!((store.reads(), store.writes()), (1, 0));
 }

@@ -129,11 +129,8 @@ macro_rules! __define_rejection {
             /// is for the log; the response does not say as much.
             #[must_use]
             pub fn body_text(&self) -> String {
-                match self {
-                    Self::LayerMissing(missing) => missing.0.to_owned(),
-                    Self::AccountType(mismatch) => mismatch.to_string(),
-                    _ => self.refusal().text().to_owned(),
-                }
+                let _ = self.refusal();
+                self.to_string()
             }
 
             pub(crate) fn answer(&self) -> $crate::Answer {
@@ -166,9 +163,17 @@ macro_rules! __define_rejection {
             }
         }
 
+        /// For the log, where a framework may write it too: nobody has dealt with it by that.
         impl ::std::fmt::Display for UserRejection {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                f.write_str(&self.body_text())
+                match self {
+                    Self::SignedOut(refused)
+                    | Self::Forbidden(refused)
+                    | Self::StoreUnavailable(refused)
+                    | Self::Unavailable(refused) => f.write_str(refused.refusal.text()),
+                    Self::LayerMissing(missing) => missing.fmt(f),
+                    Self::AccountType(mismatch) => mismatch.fmt(f),
+                }
             }
         }
 

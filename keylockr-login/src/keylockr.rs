@@ -12,6 +12,7 @@ use crate::{
     limits::HOOK_WAIT,
     metrics,
     page::View,
+    record::SessionRecord,
     refusal::Refusal,
     request::{Head, Request},
     route::Route,
@@ -287,6 +288,12 @@ impl KeyLockr {
             .revoke(Revoked::Session(handle.to_owned()), shared.now())
             .await
             .map_err(|_| Refusal::StoreUnavailable)
+    }
+
+    /// Ends a session in whose place another one began in the same browser, now that that one is stored.
+    /// For adapters whose session crate stores after the answer ([`HttpSession::wait_for`]).
+    pub async fn replaced(&self, before: &SessionRecord) {
+        self.0.replaced(before).await;
     }
 
     /// Ends every session that was made through one KeyLockr connection ([`User::app_id`]) up to

@@ -33,8 +33,23 @@ pub trait HttpSession {
     fn write(&self, record: &SessionRecord)
     -> impl Future<Output = Result<(), SessionUnavailable>>;
 
+    /// Keeps what a sign-in put an end to, if [`sign_in`](Self::sign_in) returns before it is stored: once
+    /// it is, the adapter says so by [`KeyLockr::replaced`]. By default there is nothing to wait for,
+    /// and it comes back.
+    ///
+    /// [`KeyLockr::replaced`]: crate::KeyLockr::replaced
+    fn wait_for(&self, replaced: SessionRecord) -> Option<SessionRecord> {
+        Some(replaced)
+    }
+
     /// Ends the session; its id is dead in the store. Fine when there was none.
     fn sign_out(&self) -> impl Future<Output = Result<(), SessionUnavailable>>;
+
+    /// The same for a session that is over, in a request that may have other uses for it: what is put
+    /// into it from then on is kept.
+    fn expire(&self) -> impl Future<Output = Result<(), SessionUnavailable>> {
+        self.sign_out()
+    }
 }
 
 /// The session store could not be asked. Says nothing about whether somebody is signed in.

@@ -208,7 +208,7 @@ impl Shared {
     ) -> Option<User> {
         tracing::info!(name: "keylockr.session.ended", safe_id = record.safe_id(), why, "ended");
         self.leave_connection(record, false);
-        if self.session_gate.pass(session.sign_out()).await.is_err() {
+        if self.session_gate.pass(session.expire()).await.is_err() {
             metrics::store_failed(Store::Sessions, metrics::Access::Write);
             tracing::warn!(
                 name: "keylockr.session.not_removed",
@@ -216,6 +216,12 @@ impl Shared {
             );
         }
         None
+    }
+
+    /// Nothing remains of a session in whose place another began.
+    pub(crate) async fn replaced(self: &Arc<Self>, before: &SessionRecord) {
+        self.revoke_session(before).await;
+        self.leave_connection(before, false);
     }
 
     /// Ends a session for good: whoever still holds its id, or writes its record back, has nothing.

@@ -114,7 +114,7 @@ impl Visit for Visitor {
     }
 
     fn is_same_origin(&self) -> bool {
-        same_origin(&self.request).map_err(heard).is_ok()
+        same_origin(&self.request).is_ok()
     }
 
     async fn keylockr_user(&self) -> Result<Option<keylockr_login::User>, Unavailable> {

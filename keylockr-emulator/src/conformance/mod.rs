@@ -57,7 +57,7 @@ pub use setup::{
 };
 
 /// Nothing in a check takes this long unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Runs one check to its end on a runtime of its own.
 pub fn run(check: impl Future<Output = ()>) {
@@ -216,6 +216,7 @@ macro_rules! conformance_suite {
                 store_down_before_start,
                 store_down_at_approval,
                 store_down_at_finish,
+                store_down_at_another_sign_in,
                 store_down_at_status,
                 store_down_in_a_session,
                 store_flapping,

@@ -42,7 +42,7 @@ pub async fn store_down_at_approval(adapter: impl Adapter) {
         stage.setup.attempt_store.set(state);
         stage.service.approve(&attempt.tmp_id, "alice");
         browser.finish(&attempt).await.expect_problem(503);
-        stage.setup.attempt_store.set(StoreState::Up);
+        stage.attempts_back(&browser, &attempt).await;
         collect_or_give_up(&stage, &browser, &attempt).await;
     }
 }
@@ -73,6 +73,23 @@ pub async fn store_down_at_finish(adapter: impl Adapter) {
             "{state:?}: nobody was signed in"
         );
         collect_or_give_up(&stage, &browser, &attempt).await;
+    }
+}
+
+/// The same where somebody was signed in before: they stay.
+pub async fn store_down_at_another_sign_in(adapter: impl Adapter) {
+    for state in [StoreState::Down, StoreState::Hanging, StoreState::ReadOnly] {
+        let stage = Stage::new(&adapter).await;
+        let browser = stage.signed_in("alice").await;
+        let who = browser.me().await;
+        let attempt = stage.approved(&browser, "bob").await;
+        stage.setup.store.set(state);
+        browser.finish(&attempt).await.expect_problem(503);
+        stage.setup.store.set(StoreState::Up);
+        assert_eq!(browser.me().await, who, "{state:?}: still alice");
+        stage.sign_in(&browser, "bob").await;
+        let now = browser.me().await;
+        assert!(now.is_ok() && now != who, "{state:?}: {now:?}");
     }
 }
 
@@ -123,7 +140,7 @@ pub async fn store_down_at_status(adapter: impl Adapter) {
                 .await
                 .expect_problem(503);
         }
-        stage.setup.attempt_store.set(StoreState::Up);
+        stage.attempts_back(&browser, &attempt).await;
         assert_eq!(
             browser.status_word(&attempt).await,
             "connected",

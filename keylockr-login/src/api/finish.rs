@@ -154,10 +154,9 @@ impl Call<'_> {
             self.shared
                 .keep_connection(handover, &user, self.shared.now());
         }
-        if let Some(before) = before {
-            // Somebody was signed in here before; nothing of that remains.
-            self.shared.revoke_session(&before).await;
-            self.shared.leave_connection(&before, false);
+        // Somebody was signed in here before.
+        if let Some(before) = before.and_then(|before| session.wait_for(before)) {
+            self.shared.replaced(&before).await;
         }
         self.end_others(record).await;
         Ok(user)

@@ -19,6 +19,7 @@ mod store;
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, TcpListener},
+    time::Duration,
 };
 
 use actix_session::{Session, SessionMiddleware};
@@ -88,6 +89,8 @@ impl Adapter for Actix {
                 .wrap(KeyLockrMiddleware::new(service.clone(), sessions))
         })
         .workers(2)
+        // Where hundreds come at once the last one's head may be read late.
+        .client_request_timeout(Duration::from_secs(60))
         .shutdown_timeout(3)
         .disable_signals()
         .listen(listener)

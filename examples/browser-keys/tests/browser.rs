@@ -147,7 +147,7 @@ fn denied_cancelled_and_tried_again() {
 fn expired_on_the_page() {
     run(|rig| async move {
         let wish = Wish {
-            environment: &[("ATTEMPT_LIFE", "4")],
+            environment: &[("ATTEMPT_LIFE", "12")],
             ..Wish::default()
         };
         let scene = rig.open(wish).await;

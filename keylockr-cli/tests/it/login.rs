@@ -209,7 +209,7 @@ async fn an_unverified_approval_signs_nobody_in() {
         let emulator = Emulator::start().await.unwrap();
         let api = emulator.api();
         emulator.fault(Fault::from(fault)).unwrap();
-        let mut running = Running::start(&arguments(&api, &["--life", "5"]));
+        let mut running = Running::start(&arguments(&api, &["--life", "60"]));
         let tmp_id = running.hear(tmp_id).await;
         approve(&emulator, &tmp_id);
         let ran = running.end().await;

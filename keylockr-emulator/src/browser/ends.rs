@@ -54,7 +54,7 @@ pub async fn denied_on_the_phone(rig: Rig) {
 /// Nobody scans: the code goes, the button brings a new one, the old one is worth nothing.
 pub async fn expired_on_the_page(rig: Rig) {
     let wish = Wish {
-        environment: &[("ATTEMPT_LIFE", "4")],
+        environment: &[("ATTEMPT_LIFE", "8")],
         ..Wish::default()
     };
     let scene = rig.open(wish).await;
@@ -94,7 +94,7 @@ pub async fn expired_on_the_page(rig: Rig) {
 /// the page renews as often as otherwise, then leads the keyboard to the button.
 pub async fn expired_twice_is_expired_once(rig: Rig) {
     let wish = Wish {
-        environment: &[("ATTEMPT_LIFE", "2")],
+        environment: &[("ATTEMPT_LIFE", "4")],
         ..Wish::default()
     };
     let scene = rig.open(wish).await;

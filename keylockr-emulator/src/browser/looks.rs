@@ -82,7 +82,7 @@ pub async fn ended_pages_in_every_look(rig: Rig) {
     scene.expect_quiet_console().await;
 
     let wish = Wish {
-        environment: &[("ATTEMPT_LIFE", "2")],
+        environment: &[("ATTEMPT_LIFE", "4")],
         ..Wish::default()
     };
     let scene = rig.open(wish).await;

@@ -41,7 +41,7 @@ pub use rig::{Rig, Wish};
 pub use scene::Scene;
 
 /// Nothing in a check takes this long unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Runs one check against the example's program and closes whatever it opened.
 pub fn run<F: Future<Output = ()> + Send + 'static>(

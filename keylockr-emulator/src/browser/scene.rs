@@ -27,7 +27,7 @@ pub struct Scene {
 /// How often a question is asked again.
 pub(super) const AGAIN: Duration = Duration::from_millis(50);
 /// How long anything is waited for before the check says what it sees instead.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 /// How long a click may take to show before it is repeated.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -222,11 +222,14 @@ impl Scene {
 
     /// What the same-device link opens: the text that the QR code must hold.
     pub async fn uri(&self) -> String {
-        let link = self.until("a[href^=\"keylockr:\"]").await;
-        link.attr("href")
-            .await
-            .expect("its attributes")
-            .expect("a link")
+        loop {
+            let link = self.until("a[href^=\"keylockr:\"]").await;
+            match link.attr("href").await {
+                Ok(target) => return target.expect("a link"),
+                Err(error) if passing(&error) => tokio::time::sleep(AGAIN).await,
+                Err(error) => panic!("the link of the code: {error}"),
+            }
+        }
     }
 
     /// Reads the QR code off the screen, compares it with the link, and gives its `tmp_id`.
@@ -355,12 +358,17 @@ impl Scene {
 fn passing(error: &WebDriverError) -> bool {
     use thirtyfour::error::WebDriverErrorInner::{
         ElementClickIntercepted, ElementNotInteractable, NoSuchElement, StaleElementReference,
+        UnknownError,
     };
-    matches!(
-        error.as_inner(),
+    match error.as_inner() {
         ElementClickIntercepted(_)
-            | ElementNotInteractable(_)
-            | NoSuchElement(_)
-            | StaleElementReference(_)
-    )
+        | ElementNotInteractable(_)
+        | NoSuchElement(_)
+        | StaleElementReference(_) => true,
+        // The driver has no name for a page that is left while it looks for a place to click.
+        UnknownError(_) => error
+            .to_string()
+            .contains("does not belong to the document"),
+        _ => false,
+    }
 }

@@ -195,7 +195,7 @@ pub async fn one_event_stream_for_an_attempt(adapter: impl Adapter) {
 /// The code of an attempt that nobody scans runs out, visibly, and cannot be used afterwards.
 pub async fn attempt_expires(adapter: impl Adapter) {
     let stage = Stage::with(&adapter, |setup| {
-        setup.attempt_life = Duration::from_secs(2);
+        setup.attempt_life = Duration::from_secs(5);
     })
     .await;
     let browser = stage.browser();
@@ -203,7 +203,7 @@ pub async fn attempt_expires(adapter: impl Adapter) {
     assert!(
         attempt.answer["expires_in"]
             .as_u64()
-            .is_some_and(|left| left <= 2)
+            .is_some_and(|left| left <= 5)
     );
     browser.reach(&attempt, "expired").await;
     assert_eq!(browser.status(&attempt).await["expires_in"], 0);

@@ -113,8 +113,9 @@ impl Server {
                 "",
                 "--appendonly",
                 keep,
+                // What was written survives the process; nobody cuts the machine's power here.
                 "--appendfsync",
-                "always",
+                "no",
             ])
             .arg("--dir")
             .arg(&folder)

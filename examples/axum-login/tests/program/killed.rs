@@ -48,6 +48,8 @@ impl Dice {
 /// What people do: their number says when somebody is killed, and what went on.
 #[derive(Default)]
 struct Counters {
+    /// Codes that a start answered with.
+    codes: Mutex<Vec<String>>,
     /// Codes seen and approvals given.
     steps: AtomicUsize,
     /// Requests that no server answered at first.
@@ -56,6 +58,12 @@ struct Counters {
     refused: AtomicUsize,
     /// Finishes whose server died over them, and which therefore had to begin again.
     lost_finishes: AtomicUsize,
+}
+
+impl Counters {
+    fn note_code(&self, tmp_id: &str) {
+        self.codes.lock().unwrap().push(tmp_id.to_owned());
+    }
 }
 
 /// A load balancer: servers by address, in turn, and whoever does not answer is left out.
@@ -111,6 +119,7 @@ async fn sign_in(site: &Balancer, emulator: &Emulator, mut dice: Dice) {
         let started = started.expect(201).json();
         let attempt = started["attempt"].as_str().unwrap().to_owned();
         let tmp_id = tmp_id(started["qr"].as_str().unwrap());
+        site.counters.note_code(tmp_id.as_str());
         site.counters.steps.fetch_add(1, Ordering::Relaxed);
         let qr = format!("/login/qr.svg?attempt={attempt}");
         let code = code(site, &mut person, &qr).await;
@@ -256,11 +265,12 @@ async fn a_killed_server_costs_nobody_a_sign_in() {
     let connected = |pending: &[keylockr_emulator::Pending]| {
         pending.iter().filter(|attempt| attempt.connected).count()
     };
-    // Those whose socket died with the server.
+    // Those whose socket died with the server; where nobody has the code yet it may become another.
     let orphans: Vec<String> = {
         sleep(Duration::from_millis(100)).await;
+        let codes = site.counters.codes.lock().unwrap();
         let pending = emulator.pending().into_iter();
-        let lost = pending.filter(|attempt| !attempt.connected);
+        let lost = pending.filter(|attempt| !attempt.connected && codes.contains(&attempt.tmp_id));
         lost.map(|attempt| attempt.tmp_id).collect()
     };
     let taken_over = async {

@@ -93,7 +93,8 @@ async fn run(mut settings: Settings) -> Result<(), Box<dyn Error>> {
         &origin,
         shared.as_ref(),
     )?;
-    let store = Sessions::on(shared.map(|shared| shared.shelf));
+    // Any actix-session store; one that can fail is steadied.
+    let store = SteadyStore::new(Sessions::on(shared.map(|shared| shared.shelf)));
     let cookie_key = match settings.seal_key {
         Some(key) => Key::derive_from(&key),
         None => Key::generate(),
@@ -105,16 +106,14 @@ async fn run(mut settings: Settings) -> Result<(), Box<dyn Error>> {
     });
 
     let (server, stop) = serve::serve(listener, move || {
-        // The HTTP sessions: any actix-session store; one that can fail is steadied. `Lax`, so that
-        // a link from elsewhere finds people signed in.
+        // `Lax`, so that a link from elsewhere finds people signed in.
         let life = PersistentSession::default().session_ttl(time::Duration::hours(12));
-        let sessions =
-            SessionMiddleware::builder(SteadyStore::new(store.clone()), cookie_key.clone())
-                .cookie_name("session".to_owned())
-                .cookie_same_site(SameSite::Lax)
-                .cookie_secure(secure)
-                .session_lifecycle(life)
-                .build();
+        let sessions = SessionMiddleware::builder(store.clone(), cookie_key.clone())
+            .cookie_name("session".to_owned())
+            .cookie_same_site(SameSite::Lax)
+            .cookie_secure(secure)
+            .session_lifecycle(life)
+            .build();
         // Strangers are sent to sign in (pages) or told to (everything else).
         let guard = || RequireUser::redirect_to("/login");
         App::new()

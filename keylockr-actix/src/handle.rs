@@ -126,8 +126,11 @@ impl Handle {
         self.0.unheard.set(Some(refusal));
     }
 
-    pub(crate) fn heard(&self) {
-        self.0.unheard.set(None);
+    /// That somebody answers this one; another stays.
+    pub(crate) fn heard(&self, refusal: Refusal) {
+        if self.0.unheard.get() == Some(refusal) {
+            self.0.unheard.set(None);
+        }
     }
 
     pub(crate) fn unheard(&self) -> Option<Refusal> {

@@ -159,16 +159,15 @@ where
             }
             Err(_) => trouble.is_failure_within(),
         };
-        if goes_out {
-            if let (Ok(response), Some(plain_http)) = (&answer, this.handle.keylockr().plain_http())
-            {
-                for cookie in response.headers().get_all(SET_COOKIE) {
-                    plain_http.look_at(
-                        cookie.as_bytes(),
-                        "SessionMiddleware::builder(store, key).cookie_secure(false).build()",
-                    );
-                }
+        if let (Ok(response), Some(plain_http)) = (&answer, this.handle.keylockr().plain_http()) {
+            for cookie in response.headers().get_all(SET_COOKIE) {
+                plain_http.look_at(
+                    cookie.as_bytes(),
+                    "SessionMiddleware::builder(store, key).cookie_secure(false).build()",
+                );
             }
+        }
+        if goes_out {
             return Poll::Ready(answer.map(ServiceResponse::map_into_left_body));
         }
         let handle = this.handle.clone();
@@ -271,7 +270,8 @@ where
 }
 
 pin_project! {
-    /// The future of a [`KeyLockrService`]: marks an error as the application's own.
+    /// The future of a [`KeyLockrService`]: marks an error as the application's own, and ends a session
+    /// that is over for good once nobody can put anything into it any more.
     #[derive(Debug)]
     pub struct KeyLockrFuture<F> {
         #[pin]
@@ -290,10 +290,11 @@ impl<F: Future<Output = Result<T, Error>>, T> Future for KeyLockrFuture<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let answer = ready!(self.project().inner.poll(cx));
-        if answer.is_err()
-            && let Some(handle) = Handle::current()
-        {
-            handle.trouble().note_failure_within();
+        if let Some(handle) = Handle::current() {
+            match &answer {
+                Ok(_) => handle.session().end_if_empty(),
+                Err(_) => handle.trouble().note_failure_within(),
+            }
         }
         Poll::Ready(answer)
     }

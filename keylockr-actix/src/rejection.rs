@@ -47,7 +47,7 @@ impl Refused {
     /// `Option<User>` does, answers the request in the handler's place.
     #[must_use]
     pub fn refusal(&self) -> Refusal {
-        self.handle.heard();
+        self.handle.heard(self.refusal);
         self.refusal
     }
 }

@@ -27,6 +27,18 @@ impl ActixSession {
         &self.trouble
     }
 
+    /// Whether the session is to have another key.
+    pub(crate) fn is_renewed(&self) -> bool {
+        self.session.status() == SessionStatus::Renewed
+    }
+
+    /// Lets go of a session that is over, unless the application has put something into it since.
+    pub(crate) fn end_if_empty(&self) {
+        if self.trouble.is_expired() && self.session.entries().is_empty() {
+            self.session.purge();
+        }
+    }
+
     /// Refuses to go on with a session that could not be read.
     fn known(&self) -> Result<(), SessionUnavailable> {
         match self.trouble.is_unread() {
@@ -110,9 +122,10 @@ impl HttpSession for ActixSession {
 
     async fn expire(&self) -> Result<(), SessionUnavailable> {
         self.known()?;
-        // Nothing could be put into one that is purged.
+        // Nothing could be put into one that is purged; if nothing is, it is purged in the end.
         self.session.clear();
         self.session.renew();
+        self.trouble.note_expired();
         Ok(())
     }
 }

@@ -57,6 +57,19 @@ impl<S> SteadyStore<S> {
     }
 }
 
+impl<S: SessionStore> SteadyStore<S> {
+    /// Deletes the session in whose place another one is saved now.
+    async fn delete_replaced(&self) -> Result<(), SaveError> {
+        let handle = Handle::current();
+        let old = handle.and_then(|handle| handle.trouble().take_old_key());
+        match old.and_then(key) {
+            Some(old) => self.in_time(self.store.delete(&old), |error| error).await,
+            None => Ok(()),
+        }
+        .map_err(SaveError::Other)
+    }
+}
+
 impl<S: SessionStore> SessionStore for SteadyStore<S> {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let loaded = self.in_time(self.store.load(key), LoadError::Other).await;
@@ -76,8 +89,12 @@ impl<S: SessionStore> SessionStore for SteadyStore<S> {
             // Under a new id somebody would be lost whose session could not be read.
             Err(SaveError::Other(unread()))
         } else {
-            self.in_time(self.store.save(state, ttl), SaveError::Other)
-                .await
+            let save = self.store.save(state, ttl);
+            self.in_time(save, SaveError::Other).await
+        };
+        let saved = match saved {
+            Ok(saved) => self.delete_replaced().await.map(|()| saved),
+            Err(error) => Err(error),
         };
         saved.or_else(|error| noted(error, || key(String::new())))
     }
@@ -111,6 +128,9 @@ impl<S: SessionStore> SessionStore for SteadyStore<S> {
     async fn delete(&self, key: &SessionKey) -> Result<(), Error> {
         let deleted = if is_unread() {
             Err(unread())
+        } else if is_to_be_replaced(key) {
+            // After the new one is saved; if it is not, this one goes on.
+            Ok(())
         } else {
             self.in_time(self.store.delete(key), |error| error).await
         };
@@ -121,6 +141,16 @@ impl<S: SessionStore> SessionStore for SteadyStore<S> {
 /// Whether the session of this task's request could not be read.
 fn is_unread() -> bool {
     Handle::current().is_some_and(|handle| handle.trouble().is_unread())
+}
+
+/// Whether the session of this task's request is about to get another key, as `actix-session` does it:
+/// it deletes the old one first, and would lose somebody whose new one cannot be saved.
+fn is_to_be_replaced(key: &SessionKey) -> bool {
+    let Some(handle) = Handle::current().filter(|handle| handle.session().is_renewed()) else {
+        return false;
+    };
+    handle.trouble().note_old_key(key.as_ref().to_owned());
+    true
 }
 
 fn unread() -> Error {

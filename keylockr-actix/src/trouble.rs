@@ -15,6 +15,8 @@ pub(crate) struct Trouble {
     unread: Cell<bool>,
     unsaved: Cell<bool>,
     failed_within: Cell<bool>,
+    expired: Cell<bool>,
+    old_key: RefCell<Option<String>>,
     begun: RefCell<Option<String>>,
     replaced: RefCell<Option<Box<SessionRecord>>>,
 }
@@ -45,6 +47,24 @@ impl Trouble {
 
     pub(crate) fn note_failure_within(&self) {
         self.failed_within.set(true);
+    }
+
+    /// The session is over, and goes on without its user if somebody puts something into it.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.expired.get()
+    }
+
+    pub(crate) fn note_expired(&self) {
+        self.expired.set(true);
+    }
+
+    /// The key under which nothing is to be found any more, once the session is saved under another.
+    pub(crate) fn note_old_key(&self, key: String) {
+        self.old_key.replace(Some(key));
+    }
+
+    pub(crate) fn take_old_key(&self) -> Option<String> {
+        self.old_key.take()
     }
 
     /// This request began the session of this handle, if that is stored in the end.

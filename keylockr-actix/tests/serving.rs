@@ -18,7 +18,10 @@ use std::{
     thread,
 };
 
-use actix_session::SessionMiddleware;
+use actix_session::{
+    SessionMiddleware,
+    storage::{CookieSessionStore, SessionStore},
+};
 use actix_web::{
     App, Error, HttpResponse, HttpServer,
     body::{BodySize, BoxBody, MessageBody},
@@ -72,6 +75,14 @@ impl MessageBody for Watched {
 }
 
 async fn serve(emulator: &Emulator) -> Server {
+    let store = MemoryStore::default();
+    serve_over(emulator, move || store.clone()).await
+}
+
+async fn serve_over<S: SessionStore + 'static>(
+    emulator: &Emulator,
+    store: impl Fn() -> S + Clone + Send + 'static,
+) -> Server {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let keylockr = KeyLockr::builder("demo", "Site")
@@ -79,7 +90,7 @@ async fn serve(emulator: &Emulator) -> Server {
         .public_origin(format!("http://{address}"))
         .build()
         .unwrap();
-    let (store, key) = (MemoryStore::default(), Key::generate());
+    let key = Key::generate();
     let threads: Arc<Mutex<HashSet<thread::ThreadId>>> = Arc::default();
     let (gone, streams) = mpsc::unbounded_channel();
     let (service, seen, gone) = (
@@ -89,7 +100,7 @@ async fn serve(emulator: &Emulator) -> Server {
     );
     let watch = Arc::new(gone);
     let server = HttpServer::new(move || {
-        let sessions = SessionMiddleware::builder(store.clone(), key.clone())
+        let sessions = SessionMiddleware::builder(store(), key.clone())
             .cookie_secure(false)
             .build();
         let (seen, watch) = (Arc::clone(&seen), Arc::clone(&watch));
@@ -166,8 +177,8 @@ fn cookies(head: &str) -> String {
 }
 
 /// Starts an attempt; its cookie and the answer.
-async fn start(address: SocketAddr) -> (String, Value) {
-    let (head, body) = ask(address, "POST", "/login/start", "").await;
+async fn start(address: SocketAddr, before: &str) -> (String, Value) {
+    let (head, body) = ask(address, "POST", "/login/start", before).await;
     (cookies(&head), serde_json::from_str(&body).expect(&body))
 }
 
@@ -191,7 +202,13 @@ async fn listen(address: SocketAddr, cookie: &str, started: &Value) -> BufReader
 
 /// Signs alice in; the session cookie.
 async fn sign_in(emulator: &Emulator, address: SocketAddr) -> String {
-    let (cookie, started) = start(address).await;
+    sign_in_over(emulator, address, "").await
+}
+
+/// The same in a browser that has cookies.
+async fn sign_in_over(emulator: &Emulator, address: SocketAddr, before: &str) -> String {
+    let (cookie, started) = start(address, before).await;
+    let cookie = format!("{before}; {cookie}");
     let (_, tmp_id) = started["qr"]
         .as_str()
         .unwrap()
@@ -227,6 +244,22 @@ async fn all_workers_know_attempts_and_sessions() {
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     }
     assert_eq!(server.threads.lock().unwrap().len(), WORKERS);
+}
+
+/// A cookie cannot be made to forget: what another sign-in replaced is refused by its revocation, once
+/// that sign-in is stored.
+#[tokio::test]
+async fn a_session_in_a_cookie_ends_with_the_next_sign_in() {
+    let emulator = Emulator::start().await.unwrap();
+    let server = serve_over(&emulator, CookieSessionStore::default).await;
+    let first = sign_in(&emulator, server.address).await;
+    let (head, _) = ask(server.address, "GET", "/me", &first).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let second = sign_in_over(&emulator, server.address, &first).await;
+    for (cookie, status) in [(first, "401"), (second, "200")] {
+        let (head, _) = ask(server.address, "GET", "/me", &cookie).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+    }
 }
 
 #[tokio::test]
@@ -272,7 +305,7 @@ async fn requests_on_one_connection_do_not_mix() {
 async fn an_open_page_does_not_hold_up_a_shutdown() {
     let emulator = Emulator::start().await.unwrap();
     let server = serve(&emulator).await;
-    let (cookie, started) = start(server.address).await;
+    let (cookie, started) = start(server.address, "").await;
     let mut stream = listen(server.address, &cookie, &started).await;
     server.keylockr.shutdown().await;
     let mut rest = String::new();
@@ -290,7 +323,7 @@ async fn an_open_page_does_not_hold_up_a_shutdown() {
 async fn a_client_that_goes_away_frees_its_stream() {
     let emulator = Emulator::start().await.unwrap();
     let mut server = serve(&emulator).await;
-    let (cookie, started) = start(server.address).await;
+    let (cookie, started) = start(server.address, "").await;
     let stream = listen(server.address, &cookie, &started).await;
     assert_eq!(
         server.streams.try_recv(),

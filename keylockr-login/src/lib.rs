@@ -110,7 +110,6 @@ mod binding;
 mod body;
 mod builder;
 mod checks;
-#[cfg(feature = "redis")]
 mod clock;
 mod conditions;
 mod connections;

@@ -87,7 +87,7 @@ impl Shared {
         let (returns, returned) = return_channel();
         let end = tokio::select! {
             biased;
-            end = self.login(work, &mut show, returned, &cancel) => end,
+            end = self.login(&held.id, work, &mut show, returned, &cancel) => end,
             () = self.follow(&held, latest, &returns, &cancel) => return,
         };
         let end = match end {
@@ -130,6 +130,7 @@ impl Shared {
     /// How the login ends, or the attempt that could not be taken up.
     async fn login(
         &self,
+        id: &AttemptId,
         work: Work,
         show: &mut (dyn FnMut(&Login, &Progress) + Send),
         returned: ReturnedFrames,
@@ -148,7 +149,12 @@ impl Shared {
                     .client
                     .resume_with_return(config, &state, show, returned, cancel);
                 login.await.map_err(|error| {
-                    tracing::warn!(name: "keylockr.attempt.not_resumed", %error, "not taken over");
+                    tracing::warn!(
+                        name: "keylockr.attempt.not_resumed",
+                        attempt = %id,
+                        %error,
+                        "not taken over"
+                    );
                     not_resumed(&error)
                 })
             }

@@ -19,7 +19,8 @@ use crate::{
 /// `L` is a `tower-sessions` 0.14 layer over any store. It is *composed*, not stacked beside:
 /// there is no order to get wrong, and no second session layer is to be added. Nothing touches the
 /// store until a guard, an extractor or a login route asks who is there. A session that could not be
-/// saved is a 503.
+/// saved is a 503, and so is one that is not saved within a second of the answer: what `L` does after
+/// the service inside has answered may not take longer.
 ///
 /// Put it outermost of everything that asks: in axum with `Router::layer`, after the routes. Where all
 /// routes of a router are guarded, layer and guard can be put on in one, which spares each request a

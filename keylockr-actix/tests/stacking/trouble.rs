@@ -261,6 +261,41 @@ async fn what_could_not_be_read_is_not_replaced() {
     }
 }
 
+/// `actix-session` deletes the old id before it saves under the new one.
+#[actix_web::test]
+async fn a_session_that_cannot_be_renewed_goes_on() {
+    let store = SwitchedStore::default();
+    let sessions = SessionMiddleware::new(SteadyStore::new(store.clone()), Key::generate());
+    let app = init_service(
+        App::new()
+            .route("/remember", web::get().to(remember))
+            .route("/basket", web::get().to(basket))
+            .route(
+                "/renew",
+                web::get().to(|session: Session| {
+                    session.renew();
+                    ready("renewed")
+                }),
+            )
+            .wrap(KeyLockrMiddleware::new(keylockr(), sessions)),
+    )
+    .await;
+    let response = call_service(&app, get("/remember", None)).await;
+    let before = response.response().cookies().next().unwrap().into_owned();
+    store.refuse_new();
+    let response = call_service(&app, get("/renew", Some(&before))).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let response = call_service(&app, get("/basket", Some(&before))).await;
+    assert_eq!(text(response).await, "apples");
+    store.admit_new();
+    let response = call_service(&app, get("/renew", Some(&before))).await;
+    let after = response.response().cookies().next().unwrap().into_owned();
+    for (cookie, expected) in [(before, ""), (after, "apples")] {
+        let response = call_service(&app, get("/basket", Some(&cookie))).await;
+        assert_eq!(text(response).await, expected);
+    }
+}
+
 /// Whoever was signed in too long ago is a stranger with a basket of their own.
 #[actix_web::test]
 async fn what_is_put_into_a_session_that_is_over_is_kept() {
@@ -275,6 +310,10 @@ async fn what_is_put_into_a_session_that_is_over_is_kept() {
                     session.insert("keylockr", record).unwrap();
                     ready("in")
                 }),
+            )
+            .route(
+                "/nothing",
+                web::get().to(|user: Option<User>| ready(user.map_or("nobody", |_| "you"))),
             )
             .route(
                 "/remember",
@@ -295,6 +334,12 @@ async fn what_is_put_into_a_session_that_is_over_is_kept() {
         let response = call_service(&app, get("/basket", Some(&cookie))).await;
         assert_eq!(text(response).await, expected);
     }
+    // Who puts nothing into it has none.
+    let response = call_service(&app, get("/long_ago", None)).await;
+    let before = response.response().cookies().next().unwrap().into_owned();
+    let response = call_service(&app, get("/nothing", Some(&before))).await;
+    let cookie = response.response().cookies().next().unwrap().into_owned();
+    assert_eq!(cookie.value(), "", "taken back");
 }
 
 #[actix_web::test]

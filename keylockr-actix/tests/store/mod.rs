@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -22,6 +22,7 @@ pub(crate) struct SwitchedStore {
     switch: StoreSwitch,
     reads: Arc<AtomicUsize>,
     writes: Arc<AtomicUsize>,
+    is_full: Arc<AtomicBool>,
 }
 
 type State = HashMap<String, String>;
@@ -37,6 +38,15 @@ impl SwitchedStore {
     /// Takes the store away, or gives it back.
     pub(crate) fn switch(&self) -> &StoreSwitch {
         &self.switch
+    }
+
+    /// From now on it saves nothing new, and all else goes on: a Redis without room does that.
+    pub(crate) fn refuse_new(&self) {
+        self.is_full.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn admit_new(&self) {
+        self.is_full.store(false, Ordering::SeqCst);
     }
 
     /// How often it was read since the last question.
@@ -68,6 +78,9 @@ impl SessionStore for SwitchedStore {
 
     async fn save(&self, state: State, ttl: &Duration) -> Result<SessionKey, SaveError> {
         self.pass(Access::Write).await.map_err(SaveError::Other)?;
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(SaveError::Other(Error::msg("no room")));
+        }
         self.memory.save(state, ttl).await
     }
 

@@ -82,6 +82,7 @@ pub async fn store_down_at_another_sign_in(adapter: impl Adapter) {
         let stage = Stage::new(&adapter).await;
         let browser = stage.signed_in("alice").await;
         let who = browser.me().await;
+        assert!(who.is_ok(), "{state:?}");
         let attempt = stage.approved(&browser, "bob").await;
         stage.setup.store.set(state);
         browser.finish(&attempt).await.expect_problem(503);

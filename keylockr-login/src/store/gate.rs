@@ -3,17 +3,25 @@
 use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
 
+use tokio::time::Instant;
+
 use super::StoreUnavailable;
-use crate::limits::STORE_WAIT;
+use crate::{clock, limits::STORE_WAIT};
 
 /// After this many time-outs in a row one request at a time tries the store; the others are told at
 /// once. Errors that come quickly cost nobody anything and do not count.
 const STRIKES: u32 = 3;
+
+/// Who tries for longer than this is not polled, and another may.
+const LONGEST_TRY: Duration = STORE_WAIT.saturating_mul(2);
 
 /// The way to one store: no access takes longer than a second, and while the store hangs one request at
 /// a time waits for it.
@@ -23,7 +31,7 @@ const STRIKES: u32 = 3;
 #[derive(Debug, Default)]
 pub struct Gate {
     timeouts: AtomicU32,
-    probing: AtomicBool,
+    probing: Mutex<Option<Instant>>,
 }
 
 impl Gate {
@@ -102,19 +110,34 @@ impl Gate {
 }
 
 /// The right to try; also given back when the request is dropped half-way.
-struct Probe<'a>(&'a AtomicBool);
+struct Probe<'a> {
+    probing: &'a Mutex<Option<Instant>>,
+    since: Instant,
+}
 
 impl<'a> Probe<'a> {
-    fn begin(probing: &'a AtomicBool) -> Option<Self> {
-        // Not `then_some`, which would make one to drop it, and so end the other's turn.
-        (!probing.swap(true, Ordering::Acquire)).then(|| Self(probing))
+    fn begin(probing: &'a Mutex<Option<Instant>>) -> Option<Self> {
+        let since = clock::monotonic();
+        let mut now = lock(probing);
+        let is_open = now.is_none_or(|other| since.duration_since(other) > LONGEST_TRY);
+        is_open.then(|| {
+            *now = Some(since);
+            Self { probing, since }
+        })
     }
 }
 
 impl Drop for Probe<'_> {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+        let mut now = lock(self.probing);
+        if *now == Some(self.since) {
+            *now = None;
+        }
     }
+}
+
+fn lock(probing: &Mutex<Option<Instant>>) -> MutexGuard<'_, Option<Instant>> {
+    probing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -139,6 +162,14 @@ mod tests {
             let told = gate.pass(ready(Access::Ok(1)));
             assert_eq!(told.await, Err(StoreUnavailable), "told at once");
         }
+        // One that nobody polls does not keep everybody out.
+        tokio::time::advance(LONGEST_TRY + Duration::from_millis(1)).await;
+        let mut another = Box::pin(gate.pass(pending::<Access>()));
+        assert!(Future::poll(another.as_mut(), &mut context).is_pending());
+        drop(probe);
+        let told = gate.pass(ready(Access::Ok(1)));
+        assert_eq!(told.await, Err(StoreUnavailable), "its turn was over");
+        let probe = another;
         drop(probe);
         assert_eq!(
             gate.pass(ready(Access::Ok(1))).await,

@@ -161,10 +161,11 @@ impl Inner {
                 // It could not be sealed: nothing was sent, and there is nothing to look for.
                 RequestError::Protocol(ErrorKind::Entropy) => return Err(VaultError::Entropy),
                 RequestError::Protocol(kind) => {
+                    // Something was answered, and it may have been a yes: a service that answers in no
+                    // form of its own may also show the record as it was before.
                     let outcome = match self.settle(before, sealed).await {
                         Settled::Written(_) => WriteOutcome::Written,
-                        Settled::NotWritten => WriteOutcome::NotWritten,
-                        Settled::Unknown => WriteOutcome::Unknown,
+                        Settled::NotWritten | Settled::Unknown => WriteOutcome::Unknown,
                     };
                     return Err(VaultError::Malformed { kind, outcome });
                 }

@@ -18,6 +18,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::sleep;
 
 use super::{Stage, User, Way};
@@ -383,13 +384,17 @@ impl Scene {
     }
 }
 
-/// 256 for each way, so a thousand in all; `PROPTEST_CASES` says otherwise.
-fn histories(way: Way) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+fn paused() -> Runtime {
+    Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .build()
-        .unwrap();
+        .unwrap()
+}
+
+/// 256 for each way, so a thousand in all; `PROPTEST_CASES` says otherwise.
+fn histories(way: Way) {
+    let runtime = paused();
     let scene = RefCell::new(runtime.block_on(Scene::new(way)));
     let config = Config {
         failure_persistence: None,
@@ -409,6 +414,22 @@ fn histories(way: Way) {
     });
     if let Err(failure) = result {
         panic!("{way:?}: {failure}");
+    }
+}
+
+/// A yes in no form of the protocol's, and then the record as it was before: nobody may conclude that
+/// nothing was written.
+#[test]
+fn a_malformed_yes_and_an_old_record_prove_nothing() {
+    for way in [Way::Appdata1, Way::Appdata2, Way::Direct] {
+        paused().block_on(async {
+            let mut scene = Scene::new(way).await;
+            scene.start().await;
+            scene.step(Step::Fault(FaultKind::VerSame)).await;
+            let rollback = FaultKind::RecordRollback;
+            scene.step(Step::Ambush(0, rollback)).await;
+            scene.end().await;
+        });
     }
 }
 

@@ -188,7 +188,10 @@ impl SessionHandles {
     }
 }
 
-async fn bounded<T>(answer: StoreFuture<'_, T>) -> Result<T, StoreUnavailable> {
+/// The answer of a store that is waited for a second.
+pub(crate) async fn bounded<T>(
+    answer: impl Future<Output = Result<T, StoreUnavailable>>,
+) -> Result<T, StoreUnavailable> {
     let answer = timeout(STORE_TIME, answer).await;
     answer.unwrap_or(Err(StoreUnavailable))
 }

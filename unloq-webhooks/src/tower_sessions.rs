@@ -26,7 +26,7 @@ use crate::{
     future::ResponseFuture,
     id::UnloqId,
     replay::StoreUnavailable,
-    sessions::{BeginError, HandleId, MARK, SessionHandle, SessionHandles},
+    sessions::{BeginError, HandleId, MARK, SessionHandle, SessionHandles, bounded},
 };
 
 /// Lets UNLOQ end this request's session by the handle. Call it at every sign-in, once the session
@@ -62,7 +62,7 @@ pub async fn begin(
 /// inside the session layer; without one around it, every request is a 500.
 ///
 /// It reads the session of each request that has one. 503 while the sessions or the handles cannot
-/// be read: nobody is taken for signed in, or out, by mistake.
+/// be read, which a second without an answer counts as: nobody is taken for signed in, or out, by mistake.
 #[derive(Clone, Debug)]
 pub struct RemoteLogoutLayer {
     handles: SessionHandles,
@@ -130,7 +130,8 @@ where
 }
 
 async fn check(handles: &SessionHandles, session: &Session) -> Result<(), StoreUnavailable> {
-    let Some(mark) = session.get_value(MARK).await.map_err(unavailable)? else {
+    let mark = async { session.get_value(MARK).await.map_err(unavailable) };
+    let Some(mark) = bounded(mark).await? else {
         return Ok(());
     };
     // What cannot be read is nobody's handle.
@@ -141,7 +142,7 @@ async fn check(handles: &SessionHandles, session: &Session) -> Result<(), StoreU
     }
     tracing::info!("a session is over: its handle has ended");
     // Not `flush`, which would store the session again under the id that it just lost.
-    session.cycle_id().await.map_err(unavailable)?;
+    bounded(async { session.cycle_id().await.map_err(unavailable) }).await?;
     session.clear().await;
     Ok(())
 }

@@ -19,9 +19,13 @@ use redis::{
     cmd,
 };
 use sha2_011::{Digest, Sha256};
+use tokio::time::timeout;
 
 /// What a command gets: less than the second after which whoever asks gives up.
 const ANSWER: Duration = Duration::from_millis(900);
+/// What a command gets with all that comes before it: a line that is broken is made anew first, in several
+/// tries. Longer than an answer, or nobody would find out that a line is half open.
+const PATIENCE: Duration = Duration::from_millis(950);
 /// What a connection gets to come about.
 const CONNECT: Duration = Duration::from_secs(1);
 /// Between two tries to connect, at most.
@@ -141,12 +145,13 @@ impl Shelf {
 
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Away> {
         let (number, mut commands) = self.commands();
-        self.judged(number, command.query_async(&mut commands).await)
+        let answer = command.query_async(&mut commands);
+        self.judged(number, answer).await
     }
 
     pub(crate) async fn ask_all<T: FromRedisValue>(&self, all: &Pipeline) -> Result<T, Away> {
         let (number, mut commands) = self.commands();
-        self.judged(number, all.query_async(&mut commands).await)
+        self.judged(number, all.query_async(&mut commands)).await
     }
 
     /// Runs a script about one key.
@@ -159,7 +164,7 @@ impl Shelf {
         let mut call = script.prepare_invoke();
         call.key(key).arg(argument);
         let (number, mut commands) = self.commands();
-        self.judged(number, call.invoke_async(&mut commands).await)
+        self.judged(number, call.invoke_async(&mut commands)).await
     }
 
     fn commands(&self) -> (u64, ConnectionManager) {
@@ -167,7 +172,16 @@ impl Shelf {
         (line.number, line.commands.clone())
     }
 
-    fn judged<T>(&self, number: u64, answer: RedisResult<T>) -> Result<T, Away> {
+    async fn judged<T>(
+        &self,
+        number: u64,
+        answer: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, Away> {
+        let Ok(answer) = timeout(PATIENCE, answer).await else {
+            let kind = "no connection".to_owned();
+            tracing::warn!(%kind, "Redis does not answer as it should");
+            return Err(Away { kind });
+        };
         available(answer.inspect_err(|error| self.judge(number, error)))
     }
 

@@ -1,7 +1,12 @@
 //! Remote logout, from the sign-in to the request after UNLOQ has ended the session.
 
 use std::{
-    sync::{Arc, Mutex},
+    future::pending,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -9,8 +14,13 @@ use actix_session::{Session as ActixSession, SessionMiddleware, storage::CookieS
 use actix_web::{App, HttpRequest, HttpResponse, cookie::Key, web};
 use axum::{Router, routing::get};
 use http::{Extensions, Request, StatusCode};
+use tokio::time::timeout;
 use tower::ServiceExt;
-use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
+use tower_sessions::{
+    MemoryStore, Session, SessionManagerLayer, SessionStore,
+    session::{Id, Record},
+    session_store,
+};
 use unloq_webhooks::{
     StoreFuture, StoreUnavailable, UnixTime, UnloqId,
     actix_session::{self as actix_remote, RemoteLogout},
@@ -294,7 +304,7 @@ impl Store {
         match *self.trouble.lock().unwrap() {
             Trouble::None => answer(),
             Trouble::Fails => Box::pin(std::future::ready(Err(StoreUnavailable))),
-            Trouble::Hangs => Box::pin(std::future::pending()),
+            Trouble::Hangs => Box::pin(pending()),
         }
     }
 }
@@ -395,5 +405,71 @@ async fn bare_sign_in(request: HttpRequest) -> HttpResponse {
         Ok(()) => HttpResponse::Ok().finish(),
         Err(BeginError::LayerMissing) => HttpResponse::InternalServerError().finish(),
         Err(_) => HttpResponse::ServiceUnavailable().finish(),
+    }
+}
+
+/// The sessions in memory, which can be made to hang.
+#[derive(Clone, Debug, Default)]
+struct Hanging {
+    memory: MemoryStore,
+    hangs: Arc<AtomicBool>,
+}
+
+type Answer<'f, T> = Pin<Box<dyn Future<Output = session_store::Result<T>> + Send + 'f>>;
+
+impl SessionStore for Hanging {
+    fn save<'s, 'r, 'f>(&'s self, record: &'r Record) -> Answer<'f, ()>
+    where
+        's: 'f,
+        'r: 'f,
+    {
+        self.memory.save(record)
+    }
+
+    fn load<'s, 'r, 'f>(&'s self, id: &'r Id) -> Answer<'f, Option<Record>>
+    where
+        's: 'f,
+        'r: 'f,
+    {
+        match self.hangs.load(Ordering::SeqCst) {
+            true => Box::pin(pending()),
+            false => self.memory.load(id),
+        }
+    }
+
+    fn delete<'s, 'r, 'f>(&'s self, id: &'r Id) -> Answer<'f, ()>
+    where
+        's: 'f,
+        'r: 'f,
+    {
+        self.memory.delete(id)
+    }
+}
+
+/// actix-session reads before anybody asks; here it is the layer that reads first.
+#[tokio::test(start_paused = true)]
+async fn sessions_that_hang_are_a_503_after_a_second() {
+    let store = Hanging::default();
+    let app = Router::new()
+        .route("/", get(|| async { "served" }))
+        .route(
+            "/in",
+            get(|session: Session| async move { session.insert("a", 1).await.unwrap() }),
+        )
+        .layer(RemoteLogoutLayer::new(SessionHandles::in_memory(LIFE)))
+        .layer(SessionManagerLayer::new(store.clone()));
+    let ask = |path: &str, cookie: &str| {
+        let request = Request::get(path).header("cookie", cookie);
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        app.clone().oneshot(request)
+    };
+    let entered = ask("/in", "").await.unwrap();
+    let cookie = entered.headers()["set-cookie"].to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap();
+    for (hangs, status) in [(true, 503), (false, 200)] {
+        store.hangs.store(hangs, Ordering::SeqCst);
+        let answer = timeout(Duration::from_millis(1_100), ask("/", cookie));
+        let answer = answer.await.expect("a second, and no more").unwrap();
+        assert_eq!(answer.status(), status);
     }
 }

@@ -74,10 +74,45 @@ async fn site(
     store: SwitchedStore,
     key: Key,
 ) -> impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = Error> {
-    let sessions = SessionMiddleware::new(SteadyStore::new(store), key);
+    let sessions = SessionMiddleware::new(SteadyStore::new(store.clone()), key);
+    // For handlers that find the store back: it failed before them.
+    let comes_back = move || store.switch().set(StoreState::Up);
+    let (renews, purges) = (comes_back.clone(), comes_back);
     init_service(
         App::new()
             .route("/remember", web::get().to(remember))
+            .route("/basket", web::get().to(basket))
+            .route(
+                "/renew",
+                web::get().to(move |session: Session| {
+                    renews();
+                    session.renew();
+                    ready("renewed")
+                }),
+            )
+            .route(
+                "/purge",
+                web::get().to(move |session: Session| {
+                    purges();
+                    session.purge();
+                    ready("purged")
+                }),
+            )
+            .route(
+                "/long_ago",
+                web::get().to(|session: Session| {
+                    let record = "2cmi9ivpc0 0 0 2001 1001 c2lnbl9waw== 5f1c Alice";
+                    session.insert("keylockr", record).unwrap();
+                    ready("in")
+                }),
+            )
+            .route(
+                "/asked_and_remember",
+                web::get().to(|user: Option<User>, session: Session| async move {
+                    assert!(user.is_none());
+                    remember(session).await
+                }),
+            )
             .route("/plain", web::get().to(|| async { "plain" }))
             .route(
                 "/hello",
@@ -219,36 +254,7 @@ async fn a_hanging_store_holds_up_one_request_at_a_time() {
 #[actix_web::test]
 async fn what_could_not_be_read_is_not_replaced() {
     let store = SwitchedStore::default();
-    let key = Key::generate();
-    let sessions = SessionMiddleware::new(SteadyStore::new(store.clone()), key);
-    let back = {
-        let store = store.clone();
-        move || store.switch().set(StoreState::Up)
-    };
-    let (renews, purges) = (back.clone(), back);
-    let app = init_service(
-        App::new()
-            .route("/remember", web::get().to(remember))
-            .route("/basket", web::get().to(basket))
-            .route(
-                "/renew",
-                web::get().to(move |session: Session| {
-                    renews();
-                    session.renew();
-                    ready("renewed")
-                }),
-            )
-            .route(
-                "/purge",
-                web::get().to(move |session: Session| {
-                    purges();
-                    session.purge();
-                    ready("purged")
-                }),
-            )
-            .wrap(KeyLockrMiddleware::new(keylockr(), sessions)),
-    )
-    .await;
+    let app = site(store.clone(), Key::generate()).await;
     let response = call_service(&app, get("/remember", None)).await;
     let cookie = response.response().cookies().next().unwrap().into_owned();
     for path in ["/renew", "/purge"] {
@@ -265,21 +271,7 @@ async fn what_could_not_be_read_is_not_replaced() {
 #[actix_web::test]
 async fn a_session_that_cannot_be_renewed_goes_on() {
     let store = SwitchedStore::default();
-    let sessions = SessionMiddleware::new(SteadyStore::new(store.clone()), Key::generate());
-    let app = init_service(
-        App::new()
-            .route("/remember", web::get().to(remember))
-            .route("/basket", web::get().to(basket))
-            .route(
-                "/renew",
-                web::get().to(|session: Session| {
-                    session.renew();
-                    ready("renewed")
-                }),
-            )
-            .wrap(KeyLockrMiddleware::new(keylockr(), sessions)),
-    )
-    .await;
+    let app = site(store.clone(), Key::generate()).await;
     let response = call_service(&app, get("/remember", None)).await;
     let before = response.response().cookies().next().unwrap().into_owned();
     store.refuse_new();
@@ -299,36 +291,10 @@ async fn a_session_that_cannot_be_renewed_goes_on() {
 /// Whoever was signed in too long ago is a stranger with a basket of their own.
 #[actix_web::test]
 async fn what_is_put_into_a_session_that_is_over_is_kept() {
-    let store = SwitchedStore::default();
-    let sessions = SessionMiddleware::new(SteadyStore::new(store), Key::generate());
-    let app = init_service(
-        App::new()
-            .route(
-                "/long_ago",
-                web::get().to(|session: Session| {
-                    let record = "2cmi9ivpc0 0 0 2001 1001 c2lnbl9waw== 5f1c Alice";
-                    session.insert("keylockr", record).unwrap();
-                    ready("in")
-                }),
-            )
-            .route(
-                "/nothing",
-                web::get().to(|user: Option<User>| ready(user.map_or("nobody", |_| "you"))),
-            )
-            .route(
-                "/remember",
-                web::get().to(|user: Option<User>, session: Session| async move {
-                    assert!(user.is_none());
-                    remember(session).await
-                }),
-            )
-            .route("/basket", web::get().to(basket))
-            .wrap(KeyLockrMiddleware::new(keylockr(), sessions)),
-    )
-    .await;
+    let app = site(SwitchedStore::default(), Key::generate()).await;
     let response = call_service(&app, get("/long_ago", None)).await;
     let before = response.response().cookies().next().unwrap().into_owned();
-    let response = call_service(&app, get("/remember", Some(&before))).await;
+    let response = call_service(&app, get("/asked_and_remember", Some(&before))).await;
     let after = response.response().cookies().next().unwrap().into_owned();
     for (cookie, expected) in [(before, ""), (after, "apples")] {
         let response = call_service(&app, get("/basket", Some(&cookie))).await;
@@ -337,7 +303,7 @@ async fn what_is_put_into_a_session_that_is_over_is_kept() {
     // Who puts nothing into it has none.
     let response = call_service(&app, get("/long_ago", None)).await;
     let before = response.response().cookies().next().unwrap().into_owned();
-    let response = call_service(&app, get("/nothing", Some(&before))).await;
+    let response = call_service(&app, get("/hello", Some(&before))).await;
     let cookie = response.response().cookies().next().unwrap().into_owned();
     assert_eq!(cookie.value(), "", "taken back");
 }

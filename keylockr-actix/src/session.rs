@@ -104,7 +104,7 @@ impl HttpSession for ActixSession {
     }
 
     /// It is stored once the handler has answered, and may not be.
-    fn wait_for(&self, replaced: SessionRecord) -> Option<SessionRecord> {
+    fn put_off(&self, replaced: SessionRecord) -> Option<SessionRecord> {
         self.trouble.note_replaced(replaced);
         None
     }

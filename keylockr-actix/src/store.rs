@@ -128,8 +128,8 @@ impl<S: SessionStore> SessionStore for SteadyStore<S> {
     async fn delete(&self, key: &SessionKey) -> Result<(), Error> {
         let deleted = if is_unread() {
             Err(unread())
-        } else if is_to_be_replaced(key) {
-            // After the new one is saved; if it is not, this one goes on.
+        } else if put_off_delete(key) {
+            // Until the new one is saved; if it is not, this one goes on.
             Ok(())
         } else {
             self.in_time(self.store.delete(key), |error| error).await
@@ -143,9 +143,10 @@ fn is_unread() -> bool {
     Handle::current().is_some_and(|handle| handle.trouble().is_unread())
 }
 
-/// Whether the session of this task's request is about to get another key, as `actix-session` does it:
-/// it deletes the old one first, and would lose somebody whose new one cannot be saved.
-fn is_to_be_replaced(key: &SessionKey) -> bool {
+/// Notes the key for [`delete_replaced`](SteadyStore::delete_replaced), if the session of this task's request
+/// is to get another one: `actix-session` deletes the old one first, and would lose somebody whose new
+/// one cannot be saved. `false`: nothing is put off.
+fn put_off_delete(key: &SessionKey) -> bool {
     let Some(handle) = Handle::current().filter(|handle| handle.session().is_renewed()) else {
         return false;
     };

@@ -291,7 +291,7 @@ impl KeyLockr {
     }
 
     /// Ends a session in whose place another one began in the same browser, now that that one is stored.
-    /// For adapters whose session crate stores after the answer ([`HttpSession::wait_for`]).
+    /// For adapters whose session crate stores after the answer ([`HttpSession::put_off`]).
     pub async fn replaced(&self, before: &SessionRecord) {
         self.0.replaced(before).await;
     }

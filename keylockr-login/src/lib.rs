@@ -182,7 +182,7 @@ pub use self::{
     events::EventStream,
     key_policy::KeyPolicy,
     keylockr::{KeyLockr, Unready},
-    limits::Limits,
+    limits::{Limits, STORE_WAIT},
     moment::Moment,
     page::{Direction, Page, PageError, Parts, Text, Texts, Theme, UnknownText, View},
     plain_http::PlainHttp,

@@ -27,8 +27,8 @@ pub(crate) const TURN_WAIT: Duration = Duration::from_secs(20);
 pub(crate) const START_WAIT: Duration = Duration::from_secs(14);
 /// How long the page and the code wait until the code may be shown.
 pub(crate) const PAGE_WAIT: Duration = Duration::from_secs(4);
-/// How long any store is waited for.
-pub(crate) const STORE_WAIT: Duration = Duration::from_secs(1);
+/// How long any store is waited for, by adapters too.
+pub const STORE_WAIT: Duration = Duration::from_secs(1);
 /// How long the application's hooks are waited for.
 pub(crate) const HOOK_WAIT: Duration = Duration::from_secs(5);
 /// How long a request waits for a re-check of its connection; the check goes on behind it.

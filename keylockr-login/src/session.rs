@@ -33,12 +33,12 @@ pub trait HttpSession {
     fn write(&self, record: &SessionRecord)
     -> impl Future<Output = Result<(), SessionUnavailable>>;
 
-    /// Keeps what a sign-in put an end to, if [`sign_in`](Self::sign_in) returns before it is stored: once
+    /// Puts off the end of a session in whose place another one began, if [`sign_in`](Self::sign_in) returns before it is stored: once
     /// it is, the adapter says so by [`KeyLockr::replaced`]. By default there is nothing to wait for,
     /// and it comes back.
     ///
     /// [`KeyLockr::replaced`]: crate::KeyLockr::replaced
-    fn wait_for(&self, replaced: SessionRecord) -> Option<SessionRecord> {
+    fn put_off(&self, replaced: SessionRecord) -> Option<SessionRecord> {
         Some(replaced)
     }
 

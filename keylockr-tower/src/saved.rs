@@ -11,20 +11,16 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use http::{
     HeaderValue, Request, Response, StatusCode,
     header::{RETRY_AFTER, SET_COOKIE},
 };
-use keylockr_login::{PlainHttp, Refusal};
+use keylockr_login::{PlainHttp, Refusal, STORE_WAIT};
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
-
-/// What the session store may take to save a session.
-const STORE_TIME: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// Whether a service inside has answered since the one outside it was polled. They are one future,
@@ -136,7 +132,7 @@ where
         let mut answer = this.inner.poll(cx);
         let has_answered = HAS_ANSWERED.replace(around);
         if answer.is_pending() && (has_answered || this.saving.is_some()) {
-            let begin = || Box::pin(sleep(STORE_TIME));
+            let begin = || Box::pin(sleep(STORE_WAIT));
             ready!(this.saving.get_or_insert_with(begin).as_mut().poll(cx));
             tracing::error!("the session store does not answer");
             let mut response = Response::default();

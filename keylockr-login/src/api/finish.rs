@@ -155,7 +155,7 @@ impl Call<'_> {
                 .keep_connection(handover, &user, self.shared.now());
         }
         // Somebody was signed in here before.
-        if let Some(before) = before.and_then(|before| session.wait_for(before)) {
+        if let Some(before) = before.and_then(|before| session.put_off(before)) {
             self.shared.replaced(&before).await;
         }
         self.end_others(record).await;
